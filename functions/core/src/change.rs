@@ -1,0 +1,77 @@
+//! What one audit event changes, written in one transaction or not at all.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::case::Case;
+use crate::entry::Entry;
+use crate::finding::Finding;
+use crate::image::Digest;
+
+/// Everything that one event changes. The only multi-table write there is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Change {
+    /// The event is from now on known.
+    pub seen: Option<SeenEvent>,
+    /// Bytes that could not be read, kept as they came.
+    pub quarantine: Option<Quarantined>,
+    /// New findings.
+    pub findings: Vec<Finding>,
+    /// Cases as they are after the change: new ones at revision 1, others one above what was read.
+    pub cases: Vec<Case>,
+    /// Journal entries.
+    pub entries: Vec<Entry>,
+    /// Alerts to be sent.
+    pub outbox: Vec<Notification>,
+}
+
+/// An event, by its key and the hash of what it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenEvent {
+    /// Log name, timestamp and insertId, or eventID, account and region.
+    pub key: String,
+    /// SHA-256 over the typed event, the same by whichever route it came.
+    pub content: Digest,
+    /// When it arrived.
+    pub received_at: Timestamp,
+    /// The bytes as they came.
+    pub raw: Vec<u8>,
+}
+
+/// Bytes that could not be read as an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantined {
+    /// A ULID.
+    pub id: String,
+    /// When they arrived.
+    pub received_at: Timestamp,
+    /// By which route, such as `pubsub:projects/P/subscriptions/S`.
+    pub route: String,
+    /// Why they could not be read.
+    pub reason: String,
+    /// The bytes as they came.
+    pub raw: Vec<u8>,
+}
+
+/// One alert: a case at one revision, to be sent to every output that the routes name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Notification {
+    /// Case id and revision: the receivers' de-duplication id.
+    pub id: String,
+    /// When it was written.
+    pub at: Timestamp,
+    /// The case as it was then.
+    pub case: Case,
+}
+
+impl Notification {
+    /// The alert for a case as it stands.
+    pub fn of(case: &Case, at: Timestamp) -> Self {
+        Self {
+            id: format!("{}-{}", case.id, case.revision),
+            at,
+            case: case.clone(),
+        }
+    }
+}

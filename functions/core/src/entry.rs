@@ -1,0 +1,112 @@
+//! The journal: one append-only table of entries, whatever they are about.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::attestor::AttestorName;
+use crate::case::CaseStep;
+use crate::decision::{Caller, Decision};
+use crate::finding::Finding;
+use crate::image::{Digest, ImageReference};
+use crate::revocation::{Revocation, Revoked};
+
+/// One entry. Holds only types of our own, so that its canonical form (RFC 8785) is exact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    /// A ULID. Appending the same id again changes nothing.
+    pub id: String,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// What is recorded.
+    #[serde(flatten)]
+    pub record: Record,
+}
+
+/// What an entry records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "record", content = "body", rename_all = "SCREAMING_SNAKE_CASE")]
+#[non_exhaustive]
+pub enum Record {
+    /// The gate decided.
+    Decision(Box<Decision>),
+    /// The auditor took an event in.
+    Event(EventReceipt),
+    /// The auditor, or the gate, found something.
+    Finding(Box<Finding>),
+    /// A case took a step.
+    CaseStep(CaseRecord),
+    /// Something was put on the revocation list.
+    Revocation(Revocation),
+    /// Something was taken off the revocation list.
+    Unrevocation(Unrevocation),
+    /// The attestor function signed.
+    Signing(Signing),
+    /// An output confirmed an alert.
+    Delivery(Delivery),
+}
+
+/// An event that was taken in. The raw bytes are kept beside the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EventReceipt {
+    /// Log name, timestamp and insertId, or eventID, account and region.
+    pub event_key: String,
+    /// SHA-256 of the bytes as they came.
+    pub raw_sha256: Digest,
+    /// Whether it could be read; what could not is in quarantine.
+    pub readable: bool,
+}
+
+/// A step of a case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CaseRecord {
+    /// The case.
+    pub case_id: String,
+    /// Its revision after the step.
+    pub revision: u64,
+    /// The step.
+    pub step: CaseStep,
+}
+
+/// Something was taken off the revocation list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unrevocation {
+    /// What.
+    pub what: Revoked,
+    /// Why.
+    pub reason: String,
+    /// Who did it.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The attestor function signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Signing {
+    /// In whose name.
+    pub attestor: AttestorName,
+    /// For which image.
+    pub image: ImageReference,
+    /// With which key.
+    pub key_id: String,
+    /// For whom.
+    pub caller: Option<Caller>,
+    /// The occurrence that was stored.
+    pub occurrence: Option<String>,
+}
+
+/// An output confirmed an alert.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Delivery {
+    /// The notification.
+    pub notification: String,
+    /// The case it is about.
+    pub case_id: String,
+    /// The output's name.
+    pub output: String,
+}

@@ -1,0 +1,54 @@
+//! Attestation occurrences as Container Analysis (Grafeas v1) writes them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::attestor::NoteName;
+use crate::bytes::Base64;
+
+/// An occurrence: one statement about one artifact, attached to one note. Fields that this program
+/// does not read are passed over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Occurrence {
+    /// `projects/P/occurrences/ID`; set by whoever stores it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// `ATTESTATION` for the ones that count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// The note it is attached to.
+    pub note_name: NoteName,
+    /// What it is about: `host/path@sha256:…`, sometimes with `https://` in front.
+    pub resource_uri: String,
+    /// The signed statement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attestation: Option<Attestation>,
+    /// When it was stored; set by whoever stores it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub create_time: Option<jiff::Timestamp>,
+}
+
+/// A payload and the signatures over its bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attestation {
+    /// The bytes that were signed; they are verified before they are parsed.
+    pub serialized_payload: Base64,
+    /// One valid signature is enough.
+    #[serde(default)]
+    pub signatures: Vec<Signature>,
+}
+
+/// One signature.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Signature {
+    /// Which key made it: a hint where to look, never a reason to trust.
+    #[serde(default)]
+    pub public_key_id: String,
+    /// DER for ECDSA, raw for RSA, an armored attached message for OpenPGP.
+    pub signature: Base64,
+}
+
+/// The value of [`Occurrence::kind`] for attestations.
+pub const ATTESTATION: &str = "ATTESTATION";

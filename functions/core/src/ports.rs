@@ -1,0 +1,246 @@
+//! What the domain needs of the outside world. Adapters in `infra/` implement these; only binaries
+//! join the two.
+//!
+//! Every implementation bounds what it reads in size and time by itself. A caller with a deadline
+//! drops the future when it passes: no port does anything that must not be dropped half-way, but
+//! for the writes, which are atomic.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::attestor::{Attestor, AttestorName, NoteName};
+use crate::case::Case;
+use crate::change::{Change, Notification};
+use crate::entry::Entry;
+use crate::finding::Finding;
+use crate::image::{Digest, ImageReference};
+use crate::occurrence::Occurrence;
+use crate::policy::Policy;
+use crate::revocation::Revocations;
+
+/// Something outside could not be reached or read. Never to be taken for "there is none".
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{source_name}: {message}")]
+pub struct Unavailable {
+    /// What it was, such as `registry us-docker.pkg.dev`.
+    pub source_name: String,
+    /// What happened.
+    pub message: String,
+}
+
+impl Unavailable {
+    /// An outage of this source.
+    pub fn new(source_name: impl Into<String>, message: impl ToString) -> Self {
+        Self {
+            source_name: source_name.into(),
+            message: message.to_string(),
+        }
+    }
+}
+
+/// An image as the registry has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResolvedImage {
+    /// The digest that the tag stands for, or that was asked for; the body was hashed.
+    pub digest: Digest,
+    /// The manifests of an index; empty for a single image.
+    pub children: Vec<Digest>,
+}
+
+/// Finds out what an image reference stands for.
+#[async_trait]
+pub trait ImageResolver: Send + Sync {
+    /// The image, or `None` if the registry says there is no such image (404).
+    async fn resolve(&self, image: &ImageReference) -> Result<Option<ResolvedImage>, Unavailable>;
+}
+
+/// Where attestations are looked for.
+#[async_trait]
+pub trait AttestationSource: Send + Sync {
+    /// What decisions call it: `registry`, `store:DIR`, a file.
+    fn name(&self) -> &str;
+
+    /// The occurrences about this image (its digest is set) that hang on the note. More than are
+    /// asked for may come; callers check note and digest again.
+    async fn occurrences(
+        &self,
+        image: &ImageReference,
+        note: &NoteName,
+    ) -> Result<Vec<Occurrence>, Unavailable>;
+}
+
+/// What became of an occurrence that was to be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stored {
+    /// It is there now, under this name.
+    Created(Occurrence),
+    /// The same statement by the same key was there already.
+    AlreadyThere(Occurrence),
+}
+
+/// Where attestations are stored.
+#[async_trait]
+pub trait AttestationSink: Send + Sync {
+    /// Stores an occurrence. The name is given by the sink.
+    async fn store(&self, occurrence: Occurrence) -> Result<Stored, Unavailable>;
+}
+
+/// A policy and where it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourcedPolicy {
+    /// `projects/P/policy`, or a file's name.
+    pub name: String,
+    /// The policy.
+    pub policy: Policy,
+}
+
+/// Where policies and attestors come from.
+#[async_trait]
+pub trait TrustMaterial: Send + Sync {
+    /// The policy for a project, or `None` where none was ever set.
+    async fn policy(&self, project: Option<&str>) -> Result<Option<SourcedPolicy>, Unavailable>;
+
+    /// An attestor, or `None` where there is none of that name.
+    async fn attestor(&self, name: &AttestorName) -> Result<Option<Attestor>, Unavailable>;
+}
+
+/// Makes signatures with one key.
+#[async_trait]
+pub trait Signer: Send + Sync {
+    /// Signs the payload: DER for ECDSA, raw for RSA, an armored attached message for OpenPGP.
+    async fn sign(&self, payload: &[u8]) -> Result<Vec<u8>, Unavailable>;
+
+    /// The public half: the PEM of a SubjectPublicKeyInfo, or an armored OpenPGP key.
+    async fn public_key(&self) -> Result<SignerKey, Unavailable>;
+}
+
+/// The public half of a signer's key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignerKey {
+    /// PEM of a SubjectPublicKeyInfo.
+    Pkix(String),
+    /// An armored OpenPGP public key.
+    Pgp(String),
+}
+
+/// The record that everything is written to before it is answered.
+#[async_trait]
+pub trait Journal: Send + Sync {
+    /// Appends entries, all or none, durably. An id that is there already changes nothing.
+    async fn append(&self, entries: Vec<Entry>) -> Result<(), Unavailable>;
+}
+
+/// The revocation list.
+#[async_trait]
+pub trait RevocationList: Send + Sync {
+    /// The list as it stands.
+    async fn revocations(&self) -> Result<Revocations, Unavailable>;
+}
+
+/// How a change was received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Committed {
+    /// It is written.
+    Written,
+    /// The event is known already, with the same content: nothing was written.
+    AlreadySeen,
+    /// The event is known already, with other content: nothing was written.
+    SeenWithOtherContent,
+    /// A case has moved on since it was read: read again and decide again.
+    Stale,
+}
+
+/// What the auditor knows when it decides.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Snapshot {
+    /// What the event's key was last seen with.
+    pub seen: Option<Digest>,
+    /// Open cases that a finding may join, by correlation key.
+    pub cases: BTreeMap<String, Case>,
+    /// Findings of the same pairs.
+    pub findings: Vec<Finding>,
+}
+
+/// The auditor's state.
+#[async_trait]
+pub trait AuditStore: Send + Sync {
+    /// What is known about an event key, and the unclosed cases under these correlation keys.
+    async fn snapshot(
+        &self,
+        event_key: &str,
+        correlation_keys: &[String],
+    ) -> Result<Snapshot, Unavailable>;
+
+    /// Writes a change in one transaction.
+    async fn commit(&self, change: Change) -> Result<Committed, Unavailable>;
+
+    /// Cases, newest first.
+    async fn cases(&self, limit: u32) -> Result<Vec<Case>, Unavailable>;
+
+    /// One case.
+    async fn case(&self, id: &str) -> Result<Option<Case>, Unavailable>;
+}
+
+/// One attempt that is due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueDelivery {
+    /// The alert.
+    pub notification: Notification,
+    /// The output it goes to.
+    pub output: String,
+    /// How often it was tried.
+    pub attempts: u32,
+}
+
+/// What became of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attempted {
+    /// The output confirmed it.
+    Delivered,
+    /// Try again then.
+    Again {
+        /// When.
+        at: Timestamp,
+        /// What happened.
+        error: String,
+    },
+    /// It will never be taken: a dead letter.
+    Dead {
+        /// What happened.
+        error: String,
+    },
+}
+
+/// The alerts that are still to be sent.
+#[async_trait]
+pub trait Outbox: Send + Sync {
+    /// Makes a delivery of every new notification for each of its outputs.
+    async fn route(
+        &self,
+        outputs: &(dyn for<'a> Fn(&'a Notification) -> Vec<String> + Send + Sync),
+    ) -> Result<(), Unavailable>;
+
+    /// Claims deliveries to one output that are due, oldest first, until `until`: nobody else gets
+    /// them before then.
+    async fn claim(
+        &self,
+        output: &str,
+        now: Timestamp,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<DueDelivery>, Unavailable>;
+
+    /// Records an attempt; a confirmation is also an entry of the journal.
+    async fn attempted(
+        &self,
+        notification: &str,
+        output: &str,
+        outcome: Attempted,
+        now: Timestamp,
+    ) -> Result<(), Unavailable>;
+
+    /// When the oldest alert was written that an output has not confirmed and that is not dead.
+    async fn oldest_undelivered(&self) -> Result<Option<Timestamp>, Unavailable>;
+}

@@ -1,0 +1,3 @@
+//! Runs one function anywhere: HTTP on Cloud Run, AWS Lambda, or embedded.
+
+pub mod config;
