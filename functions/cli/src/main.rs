@@ -1,1 +1,56 @@
-fn main() {}
+//! The `postern` command: every function in one process, and the operator's commands.
+
+mod commands;
+mod outcome;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use crate::outcome::Outcome;
+
+/// A deploy gate and break-glass auditor for serverless platforms.
+///
+/// Postern decides whether a container image may become a serverless revision, by your Binary
+/// Authorization policy, and makes every use of the emergency door visible, owned and provable.
+#[derive(Parser)]
+#[command(name = "postern", version, propagate_version = true, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done; for `check`: every image may be deployed
+  1  denied, or what was asked about is not so
+  2  the command line or an input file is wrong
+  3  undetermined: something needed could not be reached or read";
+
+#[derive(Subcommand)]
+enum Command {
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output::complain(&outcome::Failure::undetermined(error));
+            return outcome::Exit::Undetermined.into();
+        }
+    };
+    match runtime.block_on(run(cli.command)) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            output::complain(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+async fn run(command: Command) -> Outcome {
+    match command {
+    }
+}
