@@ -244,3 +244,30 @@ pub trait Outbox: Send + Sync {
     /// When the oldest alert was written that an output has not confirmed and that is not dead.
     async fn oldest_undelivered(&self) -> Result<Option<Timestamp>, Unavailable>;
 }
+
+/// A user name and a password that a registry takes, for a short while.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RegistryCredential {
+    /// The user name, such as `oauth2accesstoken` (Google) or `AWS` (Amazon ECR).
+    pub username: String,
+    /// The password or token.
+    pub password: String,
+}
+
+impl std::fmt::Debug for RegistryCredential {
+    /// Never shows the password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RegistryCredential")
+            .field("username", &self.username)
+            .field("password", &"[redacted]")
+            .finish()
+    }
+}
+
+/// Where the credential of a registry comes from when a cloud's identity stands behind it.
+#[async_trait]
+pub trait CredentialProvider: Send + Sync {
+    /// A credential for this registry host (with its port where that is not the default), still
+    /// good for a request that is made now. Implementations renew it before it ends.
+    async fn credential(&self, registry_host: &str) -> Result<RegistryCredential, Unavailable>;
+}
