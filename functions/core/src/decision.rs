@@ -97,6 +97,13 @@ pub struct PolicyIdentity {
     pub sha256: String,
 }
 
+impl Caller {
+    /// What people call them: the e-mail address, else the subject.
+    pub fn display_name(&self) -> &str {
+        self.email.as_deref().unwrap_or(&self.subject)
+    }
+}
+
 /// A verified caller.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Caller {

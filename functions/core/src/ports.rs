@@ -132,6 +132,20 @@ pub trait Journal: Send + Sync {
     async fn append(&self, entries: Vec<Entry>) -> Result<(), Unavailable>;
 }
 
+/// Where break-glass is recorded when nothing else works. Depends on nothing but a disk.
+#[async_trait]
+pub trait EmergencySpool: Send + Sync {
+    /// Records an entry durably: it is synced when this returns.
+    async fn record(&self, entry: &Entry) -> Result<(), Unavailable>;
+}
+
+/// How often the emergency door was used.
+#[async_trait]
+pub trait BreakGlassUses: Send + Sync {
+    /// Uses by one caller (its e-mail address, else its subject) since a time.
+    async fn break_glass_uses(&self, caller: &str, since: Timestamp) -> Result<u32, Unavailable>;
+}
+
 /// The revocation list.
 #[async_trait]
 pub trait RevocationList: Send + Sync {

@@ -91,10 +91,23 @@ impl ReasonCode {
         }
     }
 
-    /// Whether waiting may change the answer: evidence that is missing may still arrive, a source
-    /// that failed may answer.
+    /// Whether waiting may change the answer: an attestation may still arrive, a source that failed
+    /// may answer. What only a change of policy, attestor or request can mend is final.
     pub const fn is_retryable(self) -> bool {
-        matches!(self, Self::NoAttestation) || matches!(self.verdict(), Verdict::Undetermined)
+        !matches!(
+            self,
+            Self::Allowlisted
+                | Self::AlwaysAllow
+                | Self::Attested
+                | Self::AlwaysDeny
+                | Self::ImageByTag
+                | Self::ImageReferenceInvalid
+                | Self::ImageNotFound
+                | Self::AttestorNotFound
+                | Self::AttestorWithoutKeys
+                | Self::Revoked
+                | Self::CodeOutsideImage
+        )
     }
 }
 
