@@ -385,7 +385,7 @@ fn is_path_part(part: &str) -> bool {
 }
 
 /// At most 120 characters of a foreign text, for quoting in an error.
-pub(crate) fn shortened(text: &str) -> String {
+pub fn shortened(text: &str) -> String {
     match text.char_indices().nth(120) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),

@@ -28,6 +28,9 @@ pub struct Unavailable {
     pub source_name: String,
     /// What happened.
     pub message: String,
+    /// Whether there is more than is ever looked at (`EVIDENCE_LIMIT_EXCEEDED`) rather than an
+    /// outage. Nobody may gain by a flood, so this never fails open.
+    pub limit: bool,
 }
 
 impl Unavailable {
@@ -36,6 +39,15 @@ impl Unavailable {
         Self {
             source_name: source_name.into(),
             message: message.to_string(),
+            limit: false,
+        }
+    }
+
+    /// This source has more than is ever looked at.
+    pub fn limit(source_name: impl Into<String>, message: impl ToString) -> Self {
+        Self {
+            limit: true,
+            ..Self::new(source_name, message)
         }
     }
 }
