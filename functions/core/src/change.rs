@@ -23,6 +23,17 @@ pub struct Change {
     pub entries: Vec<Entry>,
     /// Alerts to be sent.
     pub outbox: Vec<Notification>,
+    /// By what later events find the cases of this change.
+    pub correlations: Vec<Correlation>,
+}
+
+/// A key that belongs together with a case: whoever asks for the key is shown the case.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Correlation {
+    /// What related events have in common.
+    pub key: String,
+    /// The case; it is there, or in the same change.
+    pub case_id: String,
 }
 
 /// An event, by its key and the hash of what it says.

@@ -46,6 +46,22 @@ pub enum Record {
     Delivery(Delivery),
 }
 
+impl Record {
+    /// The word that names the kind of record in JSON.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Decision(_) => "DECISION",
+            Self::Event(_) => "EVENT",
+            Self::Finding(_) => "FINDING",
+            Self::CaseStep(_) => "CASE_STEP",
+            Self::Revocation(_) => "REVOCATION",
+            Self::Unrevocation(_) => "UNREVOCATION",
+            Self::Signing(_) => "SIGNING",
+            Self::Delivery(_) => "DELIVERY",
+        }
+    }
+}
+
 /// An event that was taken in. The raw bytes are kept beside the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
