@@ -10,6 +10,7 @@ pub mod case;
 pub mod change;
 pub mod decision;
 pub mod entry;
+pub mod event;
 pub mod evidence;
 pub mod finding;
 pub mod image;

@@ -1,0 +1,177 @@
+//! Audit events: what an audit log says happened, whichever log it stood in and however it came.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use crate::finding::Actor;
+use crate::image::Digest;
+
+/// One entry of an audit log, typed and bounded by its parser.
+///
+/// Every source is a parser into this. What stands in `request` and `response` is foreign JSON:
+/// detections look into it by path, nothing else does.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditEvent {
+    /// Which kind of source it comes from.
+    pub source: EventSource,
+    /// The log's own id of the entry: `insertId`, or `eventID`.
+    pub id: String,
+    /// The full name of the log.
+    pub log: String,
+    /// Which stream of the audit log it is.
+    pub stream: Stream,
+    /// When it happened, by the log.
+    pub at: Timestamp,
+    /// The project or account that the log belongs to.
+    pub project: String,
+    /// The service that was called, such as `run.googleapis.com`.
+    pub service: String,
+    /// The method, as the log names it.
+    pub method: String,
+    /// The resource that it was called on.
+    pub resource: String,
+    /// The kind of monitored resource, such as `cloud_run_revision`.
+    pub resource_kind: String,
+    /// The labels of the monitored resource.
+    pub resource_labels: BTreeMap<String, String>,
+    /// The labels of the entry.
+    pub labels: BTreeMap<String, String>,
+    /// The long-running operation, where it belongs to one.
+    pub operation: Option<String>,
+    /// Who did it, as far as the entry says.
+    pub actor: Actor,
+    /// What the caller said it is. Attacker-controlled text.
+    pub user_agent: Option<String>,
+    /// The outcome: a `google.rpc.Code`; 0 is success.
+    pub status_code: i32,
+    /// The outcome in words.
+    pub status_message: String,
+    /// What was asked for.
+    pub request: Option<Value>,
+    /// What was answered.
+    pub response: Option<Value>,
+}
+
+/// The kind of source that an event comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[non_exhaustive]
+pub enum EventSource {
+    /// Cloud Logging.
+    #[serde(rename = "gcp.audit")]
+    GcpAudit,
+}
+
+impl EventSource {
+    /// The word that findings carry.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::GcpAudit => "gcp.audit",
+        }
+    }
+}
+
+/// The stream of the audit log that an entry stood in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Stream {
+    /// Admin Activity: who asked for what.
+    Activity,
+    /// System Event: what the platform did by itself.
+    SystemEvent,
+    /// Something else. Kept and counted; no detection looks at it.
+    Other,
+}
+
+impl Stream {
+    /// The word that detections and metrics use.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Activity => "activity",
+            Self::SystemEvent => "system_event",
+            Self::Other => "other",
+        }
+    }
+}
+
+impl AuditEvent {
+    /// What makes two deliveries the same event: log, time and id. The id alone is unique only
+    /// within one log at one time (Cloud Logging, `LogEntry.insertId`).
+    pub fn key(&self) -> String {
+        format!("{}|{}|{}", self.log, self.at, self.id)
+    }
+
+    /// SHA-256 over what the event says. The same by whichever route it came: spelling, order of
+    /// members and white space of the JSON do not matter, nor does when it was received.
+    pub fn content(&self) -> Digest {
+        let mut hash = Hasher(Sha256::new());
+        // The keys of every map in it are sorted, and a struct always has the same order.
+        match serde_json::to_writer(&mut hash, self) {
+            Ok(()) => Digest::from_bytes(hash.0.finalize().into()),
+            // Strings, integers and JSON that was parsed before: there is nothing to fail on.
+            Err(_) => Digest::of(self.key().as_bytes()),
+        }
+    }
+}
+
+struct Hasher(Sha256);
+
+impl std::io::Write for Hasher {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(request: &str) -> AuditEvent {
+        AuditEvent {
+            source: EventSource::GcpAudit,
+            id: "synthetic-1".to_owned(),
+            log: "projects/demo/logs/cloudaudit.googleapis.com%2Factivity".to_owned(),
+            stream: Stream::Activity,
+            at: "2026-01-02T03:04:05.5Z".parse().unwrap(),
+            project: "demo".to_owned(),
+            service: "run.googleapis.com".to_owned(),
+            method: String::new(),
+            resource: String::new(),
+            resource_kind: String::new(),
+            resource_labels: BTreeMap::new(),
+            labels: BTreeMap::new(),
+            operation: None,
+            actor: Actor::default(),
+            user_agent: None,
+            status_code: 0,
+            status_message: String::new(),
+            request: Some(serde_json::from_str(request).unwrap()),
+            response: None,
+        }
+    }
+
+    #[test]
+    fn the_content_hash_ignores_spelling_and_sees_every_value() {
+        let hash = event(r#"{"a":1,"b":{"c":2}}"#).content();
+        assert_eq!(event(r#"{ "b": {"c":2}, "a":1 }"#).content(), hash);
+        assert_ne!(event(r#"{"a":1,"b":{"c":3}}"#).content(), hash);
+    }
+
+    #[test]
+    fn the_key_is_log_time_and_id() {
+        insta::assert_snapshot!(
+            event("{}").key(),
+            @"projects/demo/logs/cloudaudit.googleapis.com%2Factivity|2026-01-02T03:04:05.5Z|synthetic-1"
+        );
+    }
+}
