@@ -19,9 +19,6 @@ pub struct Change {
     pub findings: Vec<Finding>,
     /// Cases as they are after the change: new ones at revision 1, others one above what was read.
     pub cases: Vec<Case>,
-    /// Under which keys later findings find those cases. A key that another case has already goes
-    /// over to the later one.
-    pub correlations: Vec<Correlation>,
     /// Journal entries.
     pub entries: Vec<Entry>,
     /// Alerts to be sent.
@@ -36,15 +33,6 @@ pub struct Correlation {
     /// What related events have in common.
     pub key: String,
     /// The case; it is there, or in the same change.
-    pub case_id: String,
-}
-
-/// A key under which a case is found while it is not closed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Correlation {
-    /// Target, category, and what makes two entries a pair.
-    pub key: String,
-    /// The case.
     pub case_id: String,
 }
 
