@@ -80,8 +80,11 @@ pub struct Auth {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 pub enum Access {
-    /// `platform`: the platform's IAM stands in front and has checked the token's signature.
+    /// `platform`: the platform's IAM stands in front and has checked the token's signature. Whoever
+    /// it lets in has every right but those that are given by name: `breakGlass` and `approve`.
     Platform(PlatformWord),
+    /// `platform: [...]`: the same, with the callers and their rights named.
+    PlatformCallers(PlatformCallers),
     /// A list of issuers of OIDC tokens.
     Issuers(Vec<Issuer>),
 }
@@ -92,6 +95,14 @@ pub enum PlatformWord {
     /// The only value.
     #[serde(rename = "platform")]
     Platform,
+}
+
+/// Callers behind the platform's IAM: their tokens' claims are compared, their signatures are not.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlatformCallers {
+    /// Issuer, audience and claims of the tokens, and what their bearers may do.
+    pub platform: Vec<Issuer>,
 }
 
 /// Tokens of one issuer for one audience with certain claims, and what they may do.
@@ -130,6 +141,33 @@ pub enum Right {
     Respond,
     /// Approve what others did.
     Approve,
+}
+
+impl Right {
+    /// Every right.
+    pub const ALL: [Self; 7] = [
+        Self::Decide,
+        Self::BreakGlass,
+        Self::Attest,
+        Self::Ingest,
+        Self::View,
+        Self::Respond,
+        Self::Approve,
+    ];
+}
+
+impl std::fmt::Display for Right {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Decide => "decide",
+            Self::BreakGlass => "breakGlass",
+            Self::Attest => "attest",
+            Self::Ingest => "ingest",
+            Self::View => "view",
+            Self::Respond => "respond",
+            Self::Approve => "approve",
+        })
+    }
 }
 
 /// The gate.

@@ -1,0 +1,175 @@
+//! Secrets, by reference.
+
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+use thiserror::Error;
+
+use crate::config::SecretReference;
+use crate::environment::Environment;
+
+/// The longest secret that is read from a file, in bytes.
+const LIMIT: u64 = 64 * 1024;
+
+/// Why a secret cannot be had. The secret itself is never in it.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SecretError {
+    /// The reference has none of the known schemes; it may be the secret itself, so it is not shown.
+    #[error("a secret is written as `env:NAME` or `file:PATH`, never as itself")]
+    NotAReference,
+    /// A scheme that this build cannot read.
+    #[error(
+        "secrets of `{0}` are not supported by this build yet: mount the secret as a file or an environment variable, and write `file:PATH` or `env:NAME`"
+    )]
+    Unsupported(&'static str),
+    /// The environment variable is not set.
+    #[error("the environment variable `{0}` is not set")]
+    Unset(String),
+    /// The file cannot be read.
+    #[error("the file {path:?} cannot be read: {reason}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// What the reference points at is empty.
+    #[error("`{0}` is empty")]
+    Empty(String),
+}
+
+/// A secret reference, taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    Variable(String),
+    File(PathBuf),
+}
+
+impl Place {
+    /// Takes a reference apart without looking at what it points to.
+    pub(crate) fn of(reference: &str) -> Result<Self, SecretError> {
+        if let Some(name) = reference
+            .strip_prefix("env:")
+            .filter(|name| !name.is_empty())
+        {
+            Ok(Self::Variable(name.to_owned()))
+        } else if let Some(path) = reference
+            .strip_prefix("file:")
+            .filter(|path| !path.is_empty())
+        {
+            Ok(Self::File(path.into()))
+        } else if reference.starts_with("gcpsm://") {
+            Err(SecretError::Unsupported("gcpsm://"))
+        } else if reference.starts_with("awssm://") {
+            Err(SecretError::Unsupported("awssm://"))
+        } else {
+            Err(SecretError::NotAReference)
+        }
+    }
+}
+
+/// Reads the secret that a reference points at. One trailing line break of a file is not part of it.
+///
+/// # Errors
+///
+/// [`SecretError`], where there is no such secret, or it is empty.
+pub fn resolve(
+    reference: &SecretReference,
+    environment: &dyn Environment,
+) -> Result<SecretString, SecretError> {
+    let secret = match Place::of(&reference.0)? {
+        Place::Variable(name) => environment.get(&name).ok_or(SecretError::Unset(name))?,
+        Place::File(path) => read(path)?,
+    };
+    match secret.is_empty() {
+        true => Err(SecretError::Empty(reference.0.clone())),
+        false => Ok(secret.into()),
+    }
+}
+
+fn read(path: PathBuf) -> Result<String, SecretError> {
+    use std::io::Read as _;
+    let mut text = String::new();
+    let read =
+        std::fs::File::open(&path).and_then(|file| file.take(LIMIT).read_to_string(&mut text));
+    match read {
+        Err(error) => Err(SecretError::Unreadable {
+            path,
+            reason: error.to_string(),
+        }),
+        Ok(length) if length as u64 == LIMIT => Err(SecretError::Unreadable {
+            path,
+            reason: "it is over 64 KiB".to_owned(),
+        }),
+        Ok(_) => {
+            let end = text.strip_suffix('\n').map_or(text.len(), str::len);
+            let end = text[..end].strip_suffix('\r').map_or(end, str::len);
+            text.truncate(end);
+            Ok(text)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use secrecy::ExposeSecret as _;
+
+    use super::*;
+
+    fn resolved(reference: &str) -> Result<String, String> {
+        let environment = BTreeMap::from([
+            ("HOOK".to_owned(), "s3cret".to_owned()),
+            ("EMPTY".to_owned(), String::new()),
+        ]);
+        resolve(&SecretReference(reference.to_owned()), &environment)
+            .map(|secret| secret.expose_secret().to_owned())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_variable_is_read() {
+        assert_eq!(resolved("env:HOOK").unwrap(), "s3cret");
+    }
+
+    #[test]
+    fn a_file_is_read_without_its_last_line_break() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "s3cret\r\n").unwrap();
+        assert_eq!(
+            resolved(&format!("file:{}", file.path().display())).unwrap(),
+            "s3cret"
+        );
+    }
+
+    #[rstest::rstest]
+    #[case::unset("env:NOPE", "the environment variable `NOPE` is not set")]
+    #[case::empty("env:EMPTY", "`env:EMPTY` is empty")]
+    #[case::bare(
+        "hunter2",
+        "a secret is written as `env:NAME` or `file:PATH`, never as itself"
+    )]
+    #[case::no_name(
+        "env:",
+        "a secret is written as `env:NAME` or `file:PATH`, never as itself"
+    )]
+    fn mistakes_are_named_and_never_show_a_secret(#[case] reference: &str, #[case] expected: &str) {
+        assert_eq!(resolved(reference).unwrap_err(), expected);
+    }
+
+    #[test]
+    fn managers_of_secrets_are_named_as_missing() {
+        assert!(
+            resolved("gcpsm://projects/p/secrets/s")
+                .unwrap_err()
+                .contains("gcpsm://")
+        );
+        assert!(
+            resolved("awssm://arn")
+                .unwrap_err()
+                .contains("not supported by this build")
+        );
+    }
+}
