@@ -1,1 +1,32 @@
-//! postern-gate.
+//! The gate: may these images be deployed there?
+//!
+//! A request in any of the platforms' own forms becomes a
+//! [`DeployRequest`](postern_core::request::DeployRequest) ([`request`]); the images are resolved to
+//! digests, evidence is gathered through ports and judged by the policy ([`Gate::decide`]); the
+//! decision is journalled, and only then answered ([`router`]).
+
+mod admission;
+mod break_glass;
+mod decisions;
+mod evidence;
+mod gate;
+mod image_review;
+mod judge;
+mod options;
+pub mod request;
+mod verified;
+
+pub use break_glass::BreakGlassRules;
+pub use gate::{Asked, DecisionObserver, Gate, GateParts, NotRecorded};
+pub use options::{GateOptions, OptionsError};
+
+use std::sync::Arc;
+
+/// The gate's paths: `/v1/decisions`, `/v1/admission`, `/v1/imagereview`.
+pub fn router(gate: Arc<Gate>) -> axum::Router {
+    axum::Router::new()
+        .merge(decisions::routes())
+        .merge(admission::routes())
+        .merge(image_review::routes())
+        .with_state(gate)
+}

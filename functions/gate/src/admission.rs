@@ -1,0 +1,242 @@
+//! `POST /v1/admission`: a Kubernetes validating webhook (`admission.k8s.io/v1`).
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::routing::post;
+use axum::{Json, Router};
+use http::StatusCode;
+use postern_core::decision::Decision;
+use postern_core::reason::{Reason, Verdict};
+use postern_core::request::DeployRequest;
+use postern_core::target::Target;
+use postern_host::auth::Identity;
+use postern_host::config::Right;
+use postern_host::deadline::Deadline;
+use postern_host::problem::Problem;
+use serde::{Deserialize, Serialize};
+
+use crate::decisions::{not_recorded, now, problem};
+use crate::gate::{Asked, Gate};
+use crate::request::{ManifestContext, RequestError, kubernetes_workload};
+
+/// A review holds the old object beside the new one; etcd takes 1.5 MiB of either.
+const MAX_BODY: usize = 4 << 20;
+
+pub(crate) fn routes() -> Router<Arc<Gate>> {
+    Router::new()
+        .route("/v1/admission", post(review))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+}
+
+/// A review does not name its cluster.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Parameters {
+    /// `LOCATION.CLUSTER`.
+    cluster: String,
+    /// The cluster's project.
+    project: Option<String>,
+    /// Read by [`Deadline`].
+    #[serde(default, rename = "timeout")]
+    _timeout: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Review {
+    #[serde(rename = "apiVersion")]
+    api_version: String,
+    request: Request,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Request {
+    uid: String,
+    #[serde(default)]
+    operation: String,
+    #[serde(default)]
+    namespace: String,
+    #[serde(default)]
+    object: serde_json::Value,
+    #[serde(default)]
+    user_info: UserInfo,
+    #[serde(default)]
+    dry_run: bool,
+}
+
+#[derive(Default, Deserialize)]
+struct UserInfo {
+    #[serde(default)]
+    username: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer {
+    api_version: &'static str,
+    kind: &'static str,
+    response: Response,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Response {
+    uid: String,
+    allowed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<Status>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
+    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    audit_annotations: std::collections::BTreeMap<&'static str, String>,
+}
+
+#[derive(Serialize)]
+struct Status {
+    code: u16,
+    reason: &'static str,
+    message: String,
+}
+
+async fn review(
+    State(gate): State<Arc<Gate>>,
+    identity: Identity,
+    deadline: Deadline,
+    Query(parameters): Query<Parameters>,
+    body: Bytes,
+) -> Result<Json<Answer>, Problem> {
+    identity.require(Right::Decide)?;
+    let review: Review = serde_json::from_slice(&body)
+        .map_err(|error| problem(RequestError::Malformed(error.to_string())))?;
+    if review.api_version != "admission.k8s.io/v1" {
+        return Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "REQUEST_INVALID",
+            "only AdmissionReview of admission.k8s.io/v1 is understood",
+        )
+        .remedy("set admissionReviewVersions: [v1] in the webhook configuration"));
+    }
+    let review = review.request;
+    let Some(mut request) = deploy_request(&review, &parameters).map_err(problem)? else {
+        return Ok(answer(review.uid, None));
+    };
+    request.requester = Some(review.user_info.username).filter(|name| !name.is_empty());
+    let asked = Asked {
+        now: now(),
+        deadline: deadline.0,
+        for_real: !review.dry_run,
+    };
+    let decision = gate
+        .decide(&request, &identity, asked)
+        .await
+        .map_err(not_recorded)?;
+    Ok(answer(review.uid, Some(&decision)))
+}
+
+/// `None` if nothing would run: a deletion, or an object that carries no Pod.
+fn deploy_request(
+    review: &Request,
+    parameters: &Parameters,
+) -> Result<Option<DeployRequest>, RequestError> {
+    if matches!(review.operation.as_str(), "DELETE" | "CONNECT") {
+        return Ok(None);
+    }
+    let namespace = if review.namespace.is_empty() {
+        "default"
+    } else {
+        &review.namespace
+    };
+    let project = parameters
+        .project
+        .as_ref()
+        .map(|p| format!("@{p}"))
+        .unwrap_or_default();
+    let target: Target = format!("gke:{}/{namespace}{project}", parameters.cluster)
+        .parse()
+        .map_err(|error: postern_core::target::TargetError| {
+            RequestError::Malformed(format!("?cluster= or ?project=: {error}"))
+        })?;
+    kubernetes_workload(
+        &review.object,
+        &ManifestContext {
+            target: Some(target),
+        },
+        true,
+    )
+}
+
+fn answer(uid: String, decision: Option<&Decision>) -> Json<Answer> {
+    let denied = decision.filter(|decision| !decision.allowed);
+    let status = denied.map(|decision| match decision.verdict {
+        Verdict::Undetermined => Status {
+            code: 503,
+            reason: "ServiceUnavailable",
+            message: explanation(decision),
+        },
+        _ => Status {
+            code: 403,
+            reason: "Forbidden",
+            message: explanation(decision),
+        },
+    });
+    let mut warnings = decision
+        .map(|decision| decision.warnings.clone())
+        .unwrap_or_default();
+    if let Some(decision) = decision.filter(|d| d.allowed && d.verdict != Verdict::Conformant) {
+        warnings.push(explanation(decision));
+    }
+    let audit_annotations = decision
+        .map(|decision| [("decision", decision.id.clone())].into())
+        .unwrap_or_default();
+    Json(Answer {
+        api_version: "admission.k8s.io/v1",
+        kind: "AdmissionReview",
+        response: Response {
+            uid,
+            allowed: denied.is_none(),
+            status,
+            warnings: warnings
+                .into_iter()
+                .map(|warning| short(&warning))
+                .collect(),
+            audit_annotations,
+        },
+    })
+}
+
+/// What `kubectl` shows: every image that failed, with its reasons.
+pub(crate) fn explanation(decision: &Decision) -> String {
+    let of_image = |reason: &Reason, image: &str| match &reason.remedy {
+        Some(remedy) => format!("{image}: {} ({}; {remedy})", reason.code, reason.message),
+        None => format!("{image}: {} ({})", reason.code, reason.message),
+    };
+    let failing = decision
+        .images
+        .iter()
+        .filter(|image| image.verdict != Verdict::Conformant);
+    let lines: Vec<String> = failing
+        .flat_map(|image| {
+            image
+                .reasons
+                .iter()
+                .map(|reason| of_image(reason, &image.image))
+        })
+        .chain(
+            decision
+                .reasons
+                .iter()
+                .map(|reason| of_image(reason, "request")),
+        )
+        .chain(decision.warnings.iter().cloned())
+        .collect();
+    short(&format!("Postern: {}", lines.join("; ")))
+}
+
+/// The API server drops warnings beyond 4,096 bytes in sum; a message has no need of more either.
+fn short(text: &str) -> String {
+    text.char_indices()
+        .nth(2000)
+        .map_or_else(|| text.to_owned(), |(end, _)| format!("{}…", &text[..end]))
+}

@@ -1,0 +1,420 @@
+//! One decision, from request to record.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+use postern_core::decision::{
+    ApiVersion, BreakGlass, Decision, DecisionKind, EnforcementMode, PolicyIdentity,
+};
+use postern_core::entry::{Entry, Record};
+use postern_core::ports::{
+    AttestationSource, BreakGlassUses, EmergencySpool, ImageResolver, Journal, RevocationList,
+    SourcedPolicy, TrustMaterial, Unavailable,
+};
+use postern_core::reason::{Reason, ReasonCode, Verdict};
+use postern_core::request::{BreakGlassRequest, DeployRequest};
+use postern_core::revocation::Revocations;
+use postern_host::auth::Identity;
+use postern_host::config::Right;
+use tokio::time::Instant;
+use ulid::Ulid;
+
+use crate::evidence::Evidences;
+use crate::judge::{Judge, KnownRevocations};
+use crate::options::GateOptions;
+
+/// The ports that the gate decides through.
+pub struct GateParts {
+    /// Policy and attestors.
+    pub trust: Arc<dyn TrustMaterial>,
+    /// What tags stand for.
+    pub resolver: Arc<dyn ImageResolver>,
+    /// Where attestations are looked for.
+    pub sources: Vec<Arc<dyn AttestationSource>>,
+    /// What is revoked.
+    pub revocations: Arc<dyn RevocationList>,
+    /// Where decisions are recorded before they are answered.
+    pub journal: Arc<dyn Journal>,
+    /// How often the emergency door was used.
+    pub uses: Arc<dyn BreakGlassUses>,
+    /// Where break-glass is recorded when the journal is down.
+    pub spool: Arc<dyn EmergencySpool>,
+    /// Who is told of decisions once they are recorded.
+    pub observer: Arc<dyn DecisionObserver>,
+}
+
+/// Is told of decisions once they are recorded: the auditor, which makes findings of some.
+#[async_trait]
+pub trait DecisionObserver: Send + Sync {
+    /// Takes note of a recorded decision.
+    async fn decided(&self, decision: &Decision);
+}
+
+/// The circumstances of one request.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked {
+    /// The time to decide by.
+    pub now: Timestamp,
+    /// When the caller stops waiting.
+    pub deadline: Instant,
+    /// Whether the decision has any consequence; a trial is neither recorded nor told.
+    pub for_real: bool,
+}
+
+/// The decision was made and could not be recorded, so it must not be answered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the decision could not be recorded: {0}")]
+pub struct NotRecorded(#[from] Unavailable);
+
+/// The gate.
+pub struct Gate {
+    parts: GateParts,
+    options: GateOptions,
+    evidences: Evidences,
+    /// The revocation list as it was last read: what was revoked then stays revoked in an outage.
+    last_revocations: RwLock<Revocations>,
+}
+
+/// How long is left at the end for recording.
+const RESERVED_FOR_RECORDING: Duration = Duration::from_millis(250);
+
+impl Gate {
+    /// A gate over these ports.
+    pub fn new(parts: GateParts, options: GateOptions) -> Self {
+        let evidences = Evidences::new(&parts, &options);
+        Self {
+            parts,
+            options,
+            evidences,
+            last_revocations: RwLock::default(),
+        }
+    }
+
+    /// Decides, records, and answers.
+    ///
+    /// # Errors
+    /// If the decision could not be recorded, unless it is a break-glass by someone who may: that
+    /// one goes on through the spool.
+    pub async fn decide(
+        &self,
+        request: &DeployRequest,
+        identity: &Identity,
+        asked: Asked,
+    ) -> Result<Decision, NotRecorded> {
+        let mut decision = self.judge(request, identity, asked).await;
+        let wanted = self
+            .open_door(&mut decision, request, identity, asked)
+            .await;
+        if asked.for_real {
+            self.record(&decision, wanted, asked).await?;
+        }
+        count(&decision);
+        Ok(decision)
+    }
+
+    /// The policy's answer, before any emergency door.
+    async fn judge(&self, request: &DeployRequest, identity: &Identity, asked: Asked) -> Decision {
+        let gathering = asked.deadline.checked_sub(RESERVED_FOR_RECORDING);
+        let deadline = gathering.unwrap_or(asked.deadline);
+        let (policy, revocations) = futures::join!(
+            self.policy(request.target.project(), deadline),
+            self.revocations(deadline)
+        );
+        let judge = Judge {
+            policy: policy
+                .as_ref()
+                .map(|sourced| &sourced.policy)
+                .map_err(Clone::clone),
+            revocations: &revocations,
+            resolver: &*self.parts.resolver,
+            evidences: &self.evidences,
+            options: &self.options,
+            now: asked.now,
+            deadline,
+        };
+        let images = join_all(request.images.iter().map(|image| judge.image(image))).await;
+        let reasons = self.request_reasons(request);
+        let verdict = images
+            .iter()
+            .map(|image| image.verdict)
+            .chain(reasons.iter().map(|reason| reason.code.verdict()))
+            .max()
+            .unwrap_or(Verdict::NonConformant);
+        let enforcement = self.enforcement(&images, &reasons);
+        let allowed = verdict == Verdict::Conformant
+            || (dry_run(&images) && reasons.is_empty())
+            || (verdict == Verdict::Undetermined && self.options.allow_undetermined);
+        let mut decision = Decision {
+            api_version: ApiVersion::V1,
+            kind: DecisionKind::Decision,
+            id: Ulid::new().to_string(),
+            decided_at: asked.now,
+            allowed,
+            verdict,
+            enforcement,
+            retryable: false,
+            break_glass: None,
+            caller: identity.caller.clone(),
+            requester: request.requester.clone(),
+            target: request.target.clone(),
+            policy: policy.ok().map(|sourced| PolicyIdentity {
+                sha256: sourced.policy.sha256(),
+                name: sourced.name,
+            }),
+            images,
+            reasons,
+            warnings: request.warnings.clone(),
+        };
+        decision.retryable = !allowed && is_retryable(&decision);
+        decision
+    }
+
+    async fn policy(
+        &self,
+        project: Option<&str>,
+        deadline: Instant,
+    ) -> Result<SourcedPolicy, Reason> {
+        let unavailable = |message: String| {
+            Reason::new(ReasonCode::PolicyUnavailable, message).with_remedy(
+                "postern policy lint FILE, then name the file as `policy` in the configuration",
+            )
+        };
+        match tokio::time::timeout_at(deadline, self.parts.trust.policy(project)).await {
+            Ok(Ok(Some(policy))) => Ok(policy),
+            Ok(Ok(None)) => Err(unavailable(match project {
+                Some(project) => format!("no policy was ever set for the project {project}"),
+                None => "no policy is configured".to_owned(),
+            })),
+            Ok(Err(outage)) => Err(unavailable(format!(
+                "the policy could not be read: {outage}"
+            ))),
+            Err(_) => Err(unavailable(
+                "the policy could not be read in time".to_owned(),
+            )),
+        }
+    }
+
+    async fn revocations(&self, deadline: Instant) -> KnownRevocations {
+        let read = tokio::time::timeout_at(deadline, self.parts.revocations.revocations()).await;
+        let outage = match read {
+            Ok(Ok(list)) => {
+                let mut last = self
+                    .last_revocations
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner);
+                last.clone_from(&list);
+                return KnownRevocations { list, outage: None };
+            }
+            Ok(Err(outage)) => outage.to_string(),
+            Err(_) => "it was not read in time".to_owned(),
+        };
+        let list = self
+            .last_revocations
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        KnownRevocations {
+            list,
+            outage: Some(outage),
+        }
+    }
+
+    /// Reasons that are about the request as a whole.
+    fn request_reasons(&self, request: &DeployRequest) -> Vec<Reason> {
+        let allowed = &self.options.allow_code_outside_image;
+        let outside = request
+            .code_outside_image
+            .iter()
+            .filter(|code| !allowed.contains(&code.field));
+        let reasons = outside.map(|code| {
+            let message = format!(
+                "{} brings code that is not in the image and that no attestation covers: {}",
+                code.field, code.value
+            );
+            Reason::new(ReasonCode::CodeOutsideImage, message).with_remedy(format!(
+                "build the code into the image, or list {} under gate.allowCodeOutsideImage",
+                code.field
+            ))
+        });
+        request.reasons.iter().cloned().chain(reasons).collect()
+    }
+
+    /// The strictest of the images'; code outside of them is never a matter of dry run.
+    fn enforcement(
+        &self,
+        images: &[postern_core::decision::ImageDecision],
+        reasons: &[Reason],
+    ) -> EnforcementMode {
+        if !reasons.is_empty() {
+            return EnforcementMode::Enforced;
+        }
+        images
+            .iter()
+            .map(|image| image.enforcement)
+            .max()
+            .unwrap_or_default()
+    }
+
+    /// Opens the emergency door if it was asked for, by someone who may, in the right words, and
+    /// nothing is revoked. Says in the decision's warnings why it stays shut.
+    async fn open_door(
+        &self,
+        decision: &mut Decision,
+        request: &DeployRequest,
+        identity: &Identity,
+        asked: Asked,
+    ) -> bool {
+        let Some(wanted) = &request.break_glass else {
+            return false;
+        };
+        match self.admit(decision, wanted, identity, asked).await {
+            Ok(break_glass) => {
+                decision.break_glass = Some(break_glass);
+                decision.allowed = true;
+                decision.retryable = false;
+                true
+            }
+            Err(why) => {
+                decision.warnings.push(why);
+                false
+            }
+        }
+    }
+
+    async fn admit(
+        &self,
+        decision: &Decision,
+        wanted: &BreakGlassRequest,
+        identity: &Identity,
+        asked: Asked,
+    ) -> Result<BreakGlass, String> {
+        if !identity.may(Right::BreakGlass) {
+            return Err(
+                "break-glass was asked for, but this caller has not the right \
+                        `breakGlass`; it had no effect"
+                    .to_owned(),
+            );
+        }
+        let all = decision.images.iter().flat_map(|image| &image.reasons);
+        if all
+            .into_iter()
+            .any(|reason| reason.code == ReasonCode::Revoked)
+        {
+            return Err(
+                "break-glass was asked for, but what is revoked stays revoked; \
+                        `postern unrevoke` is the way"
+                    .to_owned(),
+            );
+        }
+        let uses = self.uses_today(identity, asked).await;
+        self.options
+            .break_glass
+            .admit(wanted, decision.verdict, uses)
+    }
+
+    /// An unknown count never shuts the door.
+    async fn uses_today(&self, identity: &Identity, asked: Asked) -> u32 {
+        if self.options.break_glass.max_per_day.is_none() {
+            return 0;
+        }
+        let caller = identity
+            .caller
+            .as_ref()
+            .map_or("local", |c| c.display_name());
+        let since = asked.now.saturating_sub(SignedDuration::from_hours(24));
+        let Ok(since) = since else { return 0 };
+        let count = self.parts.uses.break_glass_uses(caller, since);
+        match tokio::time::timeout_at(asked.deadline, count).await {
+            Ok(Ok(uses)) => uses,
+            Ok(Err(_)) | Err(_) => 0,
+        }
+    }
+
+    /// Writes the decision where it cannot be lost, before anyone hears of it.
+    async fn record(
+        &self,
+        decision: &Decision,
+        break_glass: bool,
+        asked: Asked,
+    ) -> Result<(), NotRecorded> {
+        let entry = Entry {
+            id: decision.id.clone(),
+            at: decision.decided_at,
+            record: Record::Decision(Box::new(decision.clone())),
+        };
+        // A write is not given up half-way: it runs to its end even if the caller goes away.
+        let append = self.parts.journal.append(vec![entry.clone()]);
+        let outcome = match tokio::time::timeout_at(asked.deadline, append).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Unavailable::new("journal", "it did not answer in time")),
+        };
+        match outcome {
+            Ok(()) => {
+                self.parts.observer.decided(decision).await;
+                Ok(())
+            }
+            Err(outage) if break_glass => {
+                self.parts.spool.record(&entry).await?;
+                shout(decision, &outage);
+                Ok(())
+            }
+            Err(outage) => Err(NotRecorded(outage)),
+        }
+    }
+}
+
+/// The second record of a break-glass in an outage: a structured log line of severity CRITICAL.
+fn shout(decision: &Decision, outage: &Unavailable) {
+    let record = serde_json::to_string(decision).unwrap_or_default();
+    tracing::error!(
+        severity = "CRITICAL",
+        decision = %record,
+        outage = %outage,
+        "break-glass was answered from the spool, because the journal is down"
+    );
+}
+
+fn dry_run(images: &[postern_core::decision::ImageDecision]) -> bool {
+    images.iter().all(|image| {
+        image.verdict == Verdict::Conformant
+            || (image.enforcement == EnforcementMode::DryRun
+                && !image
+                    .reasons
+                    .iter()
+                    .any(|reason| reason.code == ReasonCode::Revoked))
+    })
+}
+
+/// Asking again helps only if every image that fails may still be helped.
+fn is_retryable(decision: &Decision) -> bool {
+    let failing = decision
+        .images
+        .iter()
+        .filter(|image| image.verdict != Verdict::Conformant);
+    failing
+        .flat_map(|image| &image.reasons)
+        .filter(|reason| reason.code.verdict() != Verdict::Conformant)
+        .chain(&decision.reasons)
+        .all(|reason| reason.code.is_retryable())
+}
+
+fn count(decision: &Decision) {
+    metrics::counter!(
+        "postern_decisions_total",
+        "platform" => decision.target.platform(),
+        "verdict" => match decision.verdict {
+            Verdict::Conformant => "conformant",
+            Verdict::NonConformant => "non_conformant",
+            Verdict::Undetermined => "undetermined",
+        },
+        "outcome" => match (&decision.break_glass, decision.allowed) {
+            (Some(_), _) => "break_glass",
+            (None, true) => "allowed",
+            (None, false) => "denied",
+        },
+    )
+    .increment(1);
+}
