@@ -1,1 +1,22 @@
-//! postern-tests.
+//! What the end-to-end tests share: the real tools and servers that they run against, and the
+//! binaries as they are shipped.
+//!
+//! `tests/run` installs the tools, builds the binaries and counts what was skipped; running one test
+//! by hand needs `cargo build --workspace --all-features --bins` first.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "what goes wrong in a helper fails the test that called it"
+)]
+
+mod image;
+pub mod openssl;
+mod postern;
+mod server;
+mod tools;
+
+pub use image::{Layout, write_layout};
+pub use postern::{binary, postern};
+pub use server::{Server, Stream, docker_registry, moto, registry_v3};
+pub use tools::{have, output, run};
