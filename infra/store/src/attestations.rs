@@ -1,0 +1,292 @@
+//! Attestations kept in the database: what `store:DIR` means as a source and as a sink.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use postern_core::attestor::NoteName;
+use postern_core::image::{Digest, ImageReference, shortened};
+use postern_core::occurrence::{ATTESTATION, Attestation, Occurrence};
+use postern_core::ports::{AttestationSink, AttestationSource, Stored, Unavailable};
+use ulid::Ulid;
+
+use crate::error::StoreError;
+use crate::rows::{Transaction, json, micros, parse};
+use crate::store::Store;
+
+/// Occurrences about one digest on one note that are ever looked at.
+pub(crate) const MOST_OCCURRENCES: usize = 1000;
+
+#[async_trait]
+impl AttestationSource for Store {
+    fn name(&self) -> &str {
+        self.source_name()
+    }
+
+    async fn occurrences(
+        &self,
+        image: &ImageReference,
+        note: &NoteName,
+    ) -> Result<Vec<Occurrence>, Unavailable> {
+        let Some(digest) = image.digest() else {
+            return Err(without_digest(self.source_name(), image.written()));
+        };
+        let bodies = self
+            .bodies(&digest, note)
+            .await
+            .map_err(|error| self.unavailable(error))?;
+        if bodies.len() > MOST_OCCURRENCES {
+            return Err(flood(self.source_name(), &digest));
+        }
+        let occurrences: Result<_, _> = bodies
+            .iter()
+            .map(|body| parse("an occurrence", body))
+            .collect();
+        occurrences.map_err(|error| self.unavailable(error))
+    }
+}
+
+#[async_trait]
+impl AttestationSink for Store {
+    /// A second signature by the same key over the same payload is the same statement. Whoever
+    /// stores verifies before: what is there already is not looked at again.
+    async fn store(&self, occurrence: Occurrence) -> Result<Stored, Unavailable> {
+        let statement = Statement::of(&occurrence)
+            .map_err(|reason| Unavailable::new(self.source_name(), reason))?;
+        self.write_occurrence(occurrence, &statement)
+            .await
+            .map_err(|error| self.unavailable(error))
+    }
+}
+
+impl Store {
+    /// The id of a note decides here; whether its project is the same one, by id or by number, is
+    /// the caller's question.
+    async fn bodies(&self, digest: &Digest, note: &NoteName) -> Result<Vec<String>, StoreError> {
+        let limit = MOST_OCCURRENCES as i64 + 1;
+        let bodies = sqlx::query_scalar(
+            "SELECT body FROM occurrences WHERE digest = $1 AND note_id = $2
+             ORDER BY created_at DESC, name DESC LIMIT $3",
+        )
+        .bind(digest.to_string())
+        .bind(&note.id)
+        .bind(limit)
+        .fetch_all(self.readers())
+        .await?;
+        Ok(bodies)
+    }
+
+    async fn write_occurrence(
+        &self,
+        mut occurrence: Occurrence,
+        statement: &Statement,
+    ) -> Result<Stored, StoreError> {
+        let mut transaction = self.begin().await?;
+        if let Some(there) = statement.find(&mut transaction).await? {
+            return Ok(Stored::AlreadyThere(there));
+        }
+        let now = Timestamp::now();
+        let project = &occurrence.note_name.project;
+        let name = format!(
+            "projects/{project}/occurrences/{}",
+            Ulid::from_datetime(now.into())
+        );
+        occurrence.name = Some(name.clone());
+        occurrence.kind = Some(ATTESTATION.to_owned());
+        occurrence.create_time = Some(now);
+        sqlx::query(
+            "INSERT INTO occurrences
+                 (name, note, note_id, digest, payload_sha256, key_ids, created_at, body)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        )
+        .bind(name)
+        .bind(&statement.note)
+        .bind(&occurrence.note_name.id)
+        .bind(&statement.digest)
+        .bind(&statement.payload_sha256)
+        .bind(&statement.key_ids)
+        .bind(micros(now))
+        .bind(json("an occurrence", &occurrence)?)
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(Stored::Created(occurrence))
+    }
+}
+
+/// What makes two occurrences the same statement.
+struct Statement {
+    note: String,
+    digest: String,
+    payload_sha256: String,
+    key_ids: String,
+}
+
+impl Statement {
+    fn of(occurrence: &Occurrence) -> Result<Self, String> {
+        let uri = &occurrence.resource_uri;
+        let image = ImageReference::parse_artifact_url(uri)
+            .map_err(|error| format!("the occurrence is about no image: {error}"))?;
+        let digest = image.digest().ok_or_else(|| {
+            format!(
+                "the occurrence is about {:?}, which has no digest",
+                shortened(uri)
+            )
+        })?;
+        let attestation = occurrence.attestation.as_ref();
+        let attestation = attestation.ok_or("the occurrence has no attestation")?;
+        Ok(Self {
+            note: occurrence.note_name.to_string(),
+            digest: digest.to_string(),
+            payload_sha256: Digest::of(&attestation.serialized_payload.0).hex(),
+            key_ids: key_ids(attestation),
+        })
+    }
+
+    async fn find(&self, transaction: &mut Transaction) -> Result<Option<Occurrence>, StoreError> {
+        let body: Option<String> = sqlx::query_scalar(
+            "SELECT body FROM occurrences
+             WHERE note = $1 AND digest = $2 AND payload_sha256 = $3 AND key_ids = $4",
+        )
+        .bind(&self.note)
+        .bind(&self.digest)
+        .bind(&self.payload_sha256)
+        .bind(&self.key_ids)
+        .fetch_optional(&mut **transaction)
+        .await?;
+        body.map(|body| parse("an occurrence", &body)).transpose()
+    }
+}
+
+/// The ids of the keys that signed, in one order, as JSON so that no id runs into the next.
+fn key_ids(attestation: &Attestation) -> String {
+    let signatures = attestation.signatures.iter();
+    let mut ids: Vec<&str> = signatures
+        .map(|signature| signature.public_key_id.as_str())
+        .collect();
+    ids.sort_unstable();
+    ids.dedup();
+    serde_json::Value::from(ids).to_string()
+}
+
+pub(crate) fn without_digest(source: &str, image: &str) -> Unavailable {
+    let image = shortened(image);
+    Unavailable::new(source, format!("{image:?} has no digest to look for"))
+}
+
+pub(crate) fn flood(source: &str, digest: &Digest) -> Unavailable {
+    Unavailable::limit(
+        source,
+        format!("more than {MOST_OCCURRENCES} occurrences about {digest} on one note"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{self, image, occurrence};
+
+    fn note(project: &str) -> NoteName {
+        format!("projects/{project}/notes/built-by-ci")
+            .parse()
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_same_statement_by_the_same_key_is_stored_once() {
+        let (store, directory) = testing::store().await;
+        assert_eq!(
+            store.name(),
+            format!("store:{}", directory.path().display())
+        );
+        let Stored::Created(created) = store.store(occurrence("key-1", b"sig-1")).await.unwrap()
+        else {
+            panic!("it is new");
+        };
+        let name = created.name.clone().unwrap();
+        assert!(
+            name.starts_with("projects/demo-project/occurrences/01"),
+            "{name}"
+        );
+        assert_eq!(created.kind.as_deref(), Some("ATTESTATION"));
+        assert!(created.create_time.is_some());
+
+        let again = store.store(occurrence("key-1", b"sig-2")).await.unwrap();
+        assert_eq!(
+            again,
+            Stored::AlreadyThere(created.clone()),
+            "another ECDSA signature"
+        );
+        let other = store.store(occurrence("key-2", b"sig-1")).await.unwrap();
+        assert!(matches!(other, Stored::Created(_)), "another key");
+
+        let found = store
+            .occurrences(&image(), &note("demo-project"))
+            .await
+            .unwrap();
+        assert_eq!(found.len(), 2);
+        assert!(found.contains(&created));
+    }
+
+    #[tokio::test]
+    async fn only_what_is_asked_for_is_found() {
+        let (store, _directory) = testing::store().await;
+        store.store(occurrence("key-1", b"sig")).await.unwrap();
+        let by_number = store.occurrences(&image(), &note("123456")).await.unwrap();
+        assert_eq!(
+            by_number.len(),
+            1,
+            "whether it is the same project, the caller knows"
+        );
+        let other_note = "projects/demo-project/notes/other".parse().unwrap();
+        assert_eq!(store.occurrences(&image(), &other_note).await, Ok(vec![]));
+        let other_image = image().pinned(Digest::of(b"other"));
+        assert_eq!(
+            store.occurrences(&other_image, &note("demo-project")).await,
+            Ok(vec![])
+        );
+        let tag = ImageReference::parse("registry.example/app:v1").unwrap();
+        assert!(
+            store
+                .occurrences(&tag, &note("demo-project"))
+                .await
+                .is_err()
+        );
+    }
+
+    #[tokio::test]
+    async fn a_flood_is_a_limit_and_not_an_answer() {
+        let (store, _directory) = testing::store().await;
+        sqlx::query(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i <= 1000)
+             INSERT INTO occurrences SELECT 'name' || i, 'note', 'built-by-ci', $1, '', i, 0, '{}' FROM n",
+        )
+        .bind(testing::digest().to_string())
+        .execute(store.writer().unwrap().pool())
+        .await
+        .unwrap();
+        let error = store
+            .occurrences(&image(), &note("demo-project"))
+            .await
+            .unwrap_err();
+        assert!(error.limit, "{error}");
+    }
+
+    #[tokio::test]
+    async fn what_speaks_for_no_digest_is_not_stored() {
+        let (store, _directory) = testing::store().await;
+        let tag = Occurrence {
+            resource_uri: "https://registry.example/app:v1".to_owned(),
+            ..occurrence("key-1", b"sig")
+        };
+        let error = store.store(tag).await.unwrap_err();
+        assert_eq!(
+            error.message,
+            "the occurrence is about \"https://registry.example/app:v1\", which has no digest"
+        );
+        let empty = Occurrence {
+            attestation: None,
+            ..occurrence("key-1", b"sig")
+        };
+        let error = store.store(empty).await.unwrap_err();
+        assert_eq!(error.message, "the occurrence has no attestation");
+    }
+}

@@ -1,0 +1,272 @@
+//! The auditor's state: events seen, quarantine, findings and cases.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use postern_core::case::{Case, CaseState};
+use postern_core::change::{Change, Correlation, Quarantined, SeenEvent};
+use postern_core::finding::Finding;
+use postern_core::image::Digest;
+use postern_core::ports::{AuditStore, Committed, Snapshot, Unavailable};
+
+use crate::error::StoreError;
+use crate::journal;
+use crate::outbox;
+use crate::prepared::Prepared;
+use crate::rows::{Transaction, json, micros, parse};
+use crate::store::Store;
+
+/// Findings of one correlation key that a snapshot shows, the latest first.
+const FINDINGS_PER_KEY: u32 = 100;
+
+#[async_trait]
+impl AuditStore for Store {
+    async fn snapshot(
+        &self,
+        event_key: &str,
+        correlation_keys: &[String],
+    ) -> Result<Snapshot, Unavailable> {
+        self.read_snapshot(event_key, correlation_keys)
+            .await
+            .map_err(|error| self.unavailable(error))
+    }
+
+    async fn commit(&self, change: Change) -> Result<Committed, Unavailable> {
+        self.write_change(change)
+            .await
+            .map_err(|error| self.unavailable(error))
+    }
+
+    async fn cases(&self, limit: u32) -> Result<Vec<Case>, Unavailable> {
+        self.read_cases(limit)
+            .await
+            .map_err(|error| self.unavailable(error))
+    }
+
+    async fn case(&self, id: &str) -> Result<Option<Case>, Unavailable> {
+        self.read_case(id)
+            .await
+            .map_err(|error| self.unavailable(error))
+    }
+}
+
+impl Store {
+    async fn write_change(&self, change: Change) -> Result<Committed, StoreError> {
+        let mut transaction = self.begin().await?;
+        let committed = write(&mut transaction, change).await?;
+        match committed {
+            Committed::Written => transaction.commit().await?,
+            _ => transaction.rollback().await?,
+        }
+        Ok(committed)
+    }
+
+    /// Everything is read in one transaction, so that it belongs together.
+    async fn read_snapshot(
+        &self,
+        event_key: &str,
+        correlation_keys: &[String],
+    ) -> Result<Snapshot, StoreError> {
+        let mut transaction = self.readers().begin().await?;
+        let mut snapshot = Snapshot {
+            seen: seen(&mut transaction, event_key).await?,
+            ..Snapshot::default()
+        };
+        let mut findings = BTreeMap::new();
+        for key in correlation_keys {
+            if let Some(case) = open_case(&mut transaction, key).await? {
+                snapshot.cases.insert(key.clone(), case);
+            }
+            for finding in correlated_findings(&mut transaction, key).await? {
+                findings.insert(finding.id.clone(), finding);
+            }
+        }
+        transaction.rollback().await?;
+        snapshot.findings = findings.into_values().collect();
+        Ok(snapshot)
+    }
+
+    async fn read_cases(&self, limit: u32) -> Result<Vec<Case>, StoreError> {
+        let bodies: Vec<String> =
+            sqlx::query_scalar("SELECT body FROM cases ORDER BY opened_at DESC, id DESC LIMIT $1")
+                .bind(limit)
+                .fetch_all(self.readers())
+                .await?;
+        bodies.iter().map(|body| parse("a case", body)).collect()
+    }
+
+    async fn read_case(&self, id: &str) -> Result<Option<Case>, StoreError> {
+        let body: Option<String> = sqlx::query_scalar("SELECT body FROM cases WHERE id = $1")
+            .bind(id)
+            .fetch_optional(self.readers())
+            .await?;
+        body.map(|body| parse("a case", &body)).transpose()
+    }
+}
+
+/// Writes a change within a transaction, which is to be committed only if it was
+/// [`Committed::Written`].
+pub(crate) async fn write(
+    transaction: &mut Transaction,
+    change: Change,
+) -> Result<Committed, StoreError> {
+    if let Some(event) = &change.seen {
+        match seen(transaction, &event.key).await? {
+            None => insert_seen(transaction, event).await?,
+            Some(content) if content == event.content => return Ok(Committed::AlreadySeen),
+            Some(_) => return Ok(Committed::SeenWithOtherContent),
+        }
+    }
+    if let Some(quarantined) = &change.quarantine {
+        insert_quarantined(transaction, quarantined).await?;
+    }
+    for case in &change.cases {
+        if !write_case(transaction, case).await? {
+            return Ok(Committed::Stale);
+        }
+    }
+    for finding in &change.findings {
+        insert_finding(transaction, finding).await?;
+    }
+    for correlation in &change.correlations {
+        insert_correlation(transaction, correlation).await?;
+    }
+    journal::append_in(transaction, &Prepared::all(change.entries)?).await?;
+    for notification in &change.outbox {
+        outbox::insert(transaction, notification).await?;
+    }
+    Ok(Committed::Written)
+}
+
+async fn seen(
+    transaction: &mut Transaction,
+    event_key: &str,
+) -> Result<Option<Digest>, StoreError> {
+    let content: Option<String> =
+        sqlx::query_scalar("SELECT content FROM seen_events WHERE event_key = $1")
+            .bind(event_key)
+            .fetch_optional(&mut **transaction)
+            .await?;
+    content
+        .map(|content| content.parse())
+        .transpose()
+        .map_err(|error| StoreError::row("an event", error))
+}
+
+async fn insert_seen(transaction: &mut Transaction, event: &SeenEvent) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO seen_events (event_key, content, received_at, raw) VALUES ($1, $2, $3, $4)",
+    )
+    .bind(&event.key)
+    .bind(event.content.to_string())
+    .bind(micros(event.received_at))
+    .bind(&event.raw)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+async fn insert_quarantined(
+    transaction: &mut Transaction,
+    quarantined: &Quarantined,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO quarantine (id, received_at, route, reason, raw) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(&quarantined.id)
+    .bind(micros(quarantined.received_at))
+    .bind(&quarantined.route)
+    .bind(&quarantined.reason)
+    .bind(&quarantined.raw)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// Writes a case that is new, or one revision above what is there. `false`: it is neither.
+async fn write_case(transaction: &mut Transaction, case: &Case) -> Result<bool, StoreError> {
+    let revision = i64::try_from(case.revision)
+        .map_err(|error| StoreError::row(format!("case {}", case.id), error))?;
+    let statement = if revision == 1 {
+        "INSERT INTO cases (id, revision, closed, opened_at, body) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT DO NOTHING"
+    } else {
+        "UPDATE cases SET revision = $2, closed = $3, opened_at = $4, body = $5
+         WHERE id = $1 AND revision = $2 - 1"
+    };
+    let written = sqlx::query(statement)
+        .bind(&case.id)
+        .bind(revision)
+        .bind(i64::from(case.state == CaseState::Closed))
+        .bind(micros(case.opened_at))
+        .bind(json("a case", case)?)
+        .execute(&mut **transaction)
+        .await?;
+    Ok(written.rows_affected() == 1)
+}
+
+/// The same event gives the same finding again: the first one stays.
+async fn insert_finding(
+    transaction: &mut Transaction,
+    finding: &Finding,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO findings (id, case_id, at, body) VALUES ($1, $2, $3, $4)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(&finding.id)
+    .bind(&finding.case_id)
+    .bind(micros(finding.at))
+    .bind(json("a finding", finding)?)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+async fn insert_correlation(
+    transaction: &mut Transaction,
+    correlation: &Correlation,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO correlations (correlation_key, case_id) VALUES ($1, $2)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(&correlation.key)
+    .bind(&correlation.case_id)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// The latest case of a key that is not closed.
+async fn open_case(transaction: &mut Transaction, key: &str) -> Result<Option<Case>, StoreError> {
+    let body: Option<String> = sqlx::query_scalar(
+        "SELECT c.body FROM correlations k JOIN cases c ON c.id = k.case_id
+         WHERE k.correlation_key = $1 AND c.closed = 0
+         ORDER BY c.opened_at DESC, c.id DESC LIMIT 1",
+    )
+    .bind(key)
+    .fetch_optional(&mut **transaction)
+    .await?;
+    body.map(|body| parse("a case", &body)).transpose()
+}
+
+/// Findings of every case of a key, closed ones included.
+async fn correlated_findings(
+    transaction: &mut Transaction,
+    key: &str,
+) -> Result<Vec<Finding>, StoreError> {
+    let bodies: Vec<String> = sqlx::query_scalar(
+        "SELECT f.body FROM correlations k JOIN findings f ON f.case_id = k.case_id
+         WHERE k.correlation_key = $1 ORDER BY f.at DESC, f.id LIMIT $2",
+    )
+    .bind(key)
+    .bind(FINDINGS_PER_KEY)
+    .fetch_all(&mut **transaction)
+    .await?;
+    bodies.iter().map(|body| parse("a finding", body)).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,286 @@
+//! The journal: one append-only table.
+
+use async_trait::async_trait;
+use postern_core::decision::Decision;
+use postern_core::entry::{Entry, Record};
+use postern_core::ports::{Journal, Unavailable};
+use sqlx::FromRow;
+use sqlx::sqlite::SqliteRow;
+
+use crate::deployments;
+use crate::error::StoreError;
+use crate::prepared::{self, Prepared};
+use crate::rows::{Transaction, micros};
+use crate::store::Store;
+
+/// An entry as it stands in the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredEntry {
+    /// Its place; later ones are larger. There may be gaps.
+    pub position: i64,
+    /// The entry.
+    pub entry: Entry,
+    /// Its canonical form (RFC 8785).
+    pub canonical: Vec<u8>,
+    /// SHA-256 over 0x00 and the canonical form (RFC 6962, section 2.1).
+    pub leaf_hash: [u8; 32],
+}
+
+#[async_trait]
+impl Journal for Store {
+    async fn append(&self, entries: Vec<Entry>) -> Result<(), Unavailable> {
+        let appended = async {
+            let entries = Prepared::all(entries)?;
+            let writer = self.writer()?;
+            writer.append(entries).await
+        };
+        appended.await.map_err(|error| self.unavailable(error))
+    }
+}
+
+impl Store {
+    /// One entry by its id.
+    ///
+    /// # Errors
+    /// If the journal cannot be read, or the entry is not what was written.
+    pub async fn entry(&self, id: &str) -> Result<Option<StoredEntry>, StoreError> {
+        let row =
+            sqlx::query("SELECT position, id, canonical, leaf_hash FROM entries WHERE id = $1")
+                .bind(id)
+                .fetch_optional(self.readers())
+                .await?;
+        row.map(|row| StoredEntry::read(&row)).transpose()
+    }
+
+    /// At most `limit` entries after a position (0: from the start), in the order in which they
+    /// were recorded.
+    ///
+    /// # Errors
+    /// If the journal cannot be read, or an entry is not what was written.
+    pub async fn entries(&self, after: i64, limit: u32) -> Result<Vec<StoredEntry>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT position, id, canonical, leaf_hash FROM entries
+             WHERE position > $1 ORDER BY position LIMIT $2",
+        )
+        .bind(after)
+        .bind(limit)
+        .fetch_all(self.readers())
+        .await?;
+        rows.iter().map(StoredEntry::read).collect()
+    }
+
+    /// A decision of the gate, by its id.
+    ///
+    /// # Errors
+    /// If the journal cannot be read.
+    pub async fn decision(&self, id: &str) -> Result<Option<Decision>, StoreError> {
+        Ok(self
+            .entry(id)
+            .await?
+            .and_then(|stored| match stored.entry.record {
+                Record::Decision(decision) => Some(*decision),
+                _ => None,
+            }))
+    }
+}
+
+impl StoredEntry {
+    fn read(row: &SqliteRow) -> Result<Self, StoreError> {
+        let (position, id, canonical, leaf): (i64, String, Vec<u8>, Vec<u8>) =
+            FromRow::from_row(row)?;
+        let what = || format!("journal entry {id}");
+        let leaf_hash = prepared::leaf_hash(&canonical);
+        if leaf != leaf_hash {
+            return Err(StoreError::row(
+                what(),
+                "its content does not match its hash",
+            ));
+        }
+        let entry =
+            serde_json::from_slice(&canonical).map_err(|error| StoreError::row(what(), error))?;
+        Ok(Self {
+            position,
+            entry,
+            canonical,
+            leaf_hash,
+        })
+    }
+}
+
+/// Appends entries within a transaction. All are looked at before the first is written, so that
+/// after a conflict the transaction may go on without them.
+pub(crate) async fn append_in(
+    transaction: &mut Transaction,
+    entries: &[Prepared],
+) -> Result<(), StoreError> {
+    let mut missing = Vec::with_capacity(entries.len());
+    for prepared in entries {
+        match stored_leaf(transaction, &prepared.entry.id).await? {
+            None => missing.push(prepared),
+            Some(leaf) if leaf == prepared.leaf_hash => {}
+            Some(_) => return Err(StoreError::Conflict(prepared.entry.id.clone())),
+        }
+    }
+    for prepared in missing {
+        insert(transaction, prepared).await?;
+    }
+    Ok(())
+}
+
+async fn stored_leaf(
+    transaction: &mut Transaction,
+    id: &str,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let leaf = sqlx::query_scalar("SELECT leaf_hash FROM entries WHERE id = $1")
+        .bind(id)
+        .fetch_optional(&mut **transaction)
+        .await?;
+    Ok(leaf)
+}
+
+async fn insert(transaction: &mut Transaction, prepared: &Prepared) -> Result<(), StoreError> {
+    let entry = &prepared.entry;
+    sqlx::query(
+        "INSERT INTO entries (id, at, kind, canonical, leaf_hash) VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(&entry.id)
+    .bind(micros(entry.at))
+    .bind(entry.record.kind())
+    .bind(&prepared.canonical)
+    .bind(&prepared.leaf_hash[..])
+    .execute(&mut **transaction)
+    .await?;
+    if let Record::Decision(decision) = &entry.record {
+        deployments::index(transaction, &entry.id, decision).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{self, decision_entry, revocation_entry};
+
+    #[tokio::test]
+    async fn appending_twice_changes_nothing() {
+        let (store, _directory) = testing::store().await;
+        let entries = vec![revocation_entry("01A", "x"), decision_entry("01B")];
+        store.append(entries.clone()).await.unwrap();
+        store.append(entries.clone()).await.unwrap();
+        let stored = store.entries(0, 10).await.unwrap();
+        let read: Vec<&Entry> = stored.iter().map(|stored| &stored.entry).collect();
+        assert_eq!(read, entries.iter().collect::<Vec<_>>());
+        assert_eq!(
+            store.entries(stored[0].position, 10).await.unwrap(),
+            stored[1..]
+        );
+        assert_eq!(store.entries(0, 1).await.unwrap(), stored[..1]);
+    }
+
+    #[tokio::test]
+    async fn an_id_with_other_content_is_an_error_and_nothing_is_written() {
+        let (store, _directory) = testing::store().await;
+        store
+            .append(vec![revocation_entry("01A", "x")])
+            .await
+            .unwrap();
+        let error = store
+            .append(vec![
+                revocation_entry("01B", "y"),
+                revocation_entry("01A", "other"),
+            ])
+            .await
+            .unwrap_err();
+        assert_eq!(
+            error.message,
+            "entry 01A is in the journal already, with other content"
+        );
+        assert_eq!(store.entry("01B").await.unwrap(), None);
+        let kept = store.entry("01A").await.unwrap().unwrap();
+        assert_eq!(kept.entry, revocation_entry("01A", "x"));
+    }
+
+    #[tokio::test]
+    async fn a_decision_is_found_by_its_id() {
+        let (store, _directory) = testing::store().await;
+        let entry = decision_entry("01D");
+        store
+            .append(vec![entry.clone(), revocation_entry("01R", "x")])
+            .await
+            .unwrap();
+        let found = store.decision("01D").await.unwrap().unwrap();
+        assert_eq!(entry.record, Record::Decision(Box::new(found)));
+        assert_eq!(store.decision("01R").await.unwrap(), None);
+        assert_eq!(store.decision("01X").await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn nothing_in_the_journal_is_changed_or_deleted() {
+        let (store, _directory) = testing::store().await;
+        store
+            .append(vec![revocation_entry("01A", "x")])
+            .await
+            .unwrap();
+        let before = store.entries(0, 10).await.unwrap();
+        for statement in [
+            "UPDATE entries SET kind = 'DECISION'",
+            "DELETE FROM entries",
+            "INSERT OR REPLACE INTO entries SELECT position, id, 0, kind, canonical, leaf_hash FROM entries",
+            "INSERT OR REPLACE INTO entries SELECT position, 'other', at, kind, canonical, leaf_hash FROM entries",
+        ] {
+            let pool = store.writer().unwrap().pool();
+            let error = sqlx::query(statement).execute(pool).await.unwrap_err();
+            assert!(
+                error.to_string().contains("append-only"),
+                "{statement}: {error}"
+            );
+        }
+        assert_eq!(store.entries(0, 10).await.unwrap(), before);
+    }
+
+    #[tokio::test]
+    async fn an_entry_that_was_changed_by_force_is_not_believed() {
+        let (store, _directory) = testing::store().await;
+        store
+            .append(vec![revocation_entry("01A", "x")])
+            .await
+            .unwrap();
+        let pool = store.writer().unwrap().pool();
+        for statement in [
+            "DROP TRIGGER entries_are_not_changed",
+            "UPDATE entries SET canonical = CAST(replace(CAST(canonical AS TEXT), 'alice', 'mallo') AS BLOB)",
+        ] {
+            sqlx::query(statement).execute(pool).await.unwrap();
+        }
+        let error = store.entry("01A").await.unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "journal entry 01A in the database is damaged: its content does not match its hash"
+        );
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn concurrent_appends_are_all_there() {
+        let (store, _directory) = testing::store().await;
+        let appends = (0..200).map(|n| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                // Every tenth contradicts what its neighbour wrote or will write: one of the two fails.
+                let (id, reason) = if n % 10 == 0 {
+                    (n + 1, "other")
+                } else {
+                    (n, "x")
+                };
+                store
+                    .append(vec![revocation_entry(&format!("01-{id:03}"), reason)])
+                    .await
+            })
+        });
+        let mut failed = 0;
+        for append in appends.collect::<Vec<_>>() {
+            failed += usize::from(append.await.unwrap().is_err());
+        }
+        assert_eq!(failed, 20, "one of each contradiction, and nobody else");
+        assert_eq!(store.entries(0, 1000).await.unwrap().len(), 180);
+    }
+}

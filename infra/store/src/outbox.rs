@@ -1,0 +1,293 @@
+//! The outbox: alerts that are still to be sent.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use postern_core::change::Notification;
+use postern_core::entry::{Delivery, Entry, Record};
+use postern_core::image::shortened;
+use postern_core::ports::{Attempted, DueDelivery, Outbox, Unavailable};
+use ulid::Ulid;
+
+use crate::error::StoreError;
+use crate::journal;
+use crate::prepared::Prepared;
+use crate::rows::{Transaction, json, micros, parse, timestamp};
+use crate::store::Store;
+
+/// Notifications that are routed in one transaction.
+const ROUTED_AT_ONCE: u32 = 500;
+
+type Outputs<'a> = &'a (dyn for<'n> Fn(&'n Notification) -> Vec<String> + Send + Sync);
+
+/// An alert that an output will never take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// The alert.
+    pub notification: Notification,
+    /// The output.
+    pub output: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// What happened last, shortened.
+    pub error: String,
+}
+
+#[async_trait]
+impl Outbox for Store {
+    async fn route(
+        &self,
+        outputs: &(dyn for<'a> Fn(&'a Notification) -> Vec<String> + Send + Sync),
+    ) -> Result<(), Unavailable> {
+        self.route_all(outputs)
+            .await
+            .map_err(|error| self.unavailable(error))
+    }
+
+    async fn claim(
+        &self,
+        output: &str,
+        now: Timestamp,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<DueDelivery>, Unavailable> {
+        self.claim_due(output, now, until, limit)
+            .await
+            .map_err(|error| self.unavailable(error))
+    }
+
+    async fn attempted(
+        &self,
+        notification: &str,
+        output: &str,
+        outcome: Attempted,
+        now: Timestamp,
+    ) -> Result<(), Unavailable> {
+        self.record_attempt(notification, output, outcome, now)
+            .await
+            .map_err(|error| self.unavailable(error))
+    }
+
+    async fn oldest_undelivered(&self) -> Result<Option<Timestamp>, Unavailable> {
+        self.read_oldest()
+            .await
+            .map_err(|error| self.unavailable(error))
+    }
+}
+
+impl Store {
+    /// At most `limit` alerts that will never be taken by their output, oldest first.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>, StoreError> {
+        let rows: Vec<(String, String, u32, Option<String>)> = sqlx::query_as(
+            "SELECT n.body, d.output, d.attempts, d.last_error
+             FROM deliveries d JOIN notifications n ON n.id = d.notification_id
+             WHERE d.state = 'DEAD' ORDER BY n.at, n.id, d.output LIMIT $1",
+        )
+        .bind(limit)
+        .fetch_all(self.readers())
+        .await?;
+        let letter = |(body, output, attempts, error): (String, String, u32, Option<String>)| {
+            Ok(DeadLetter {
+                notification: parse("a notification", &body)?,
+                output,
+                attempts,
+                error: error.unwrap_or_default(),
+            })
+        };
+        rows.into_iter().map(letter).collect()
+    }
+
+    async fn route_all(&self, outputs: Outputs<'_>) -> Result<(), StoreError> {
+        while self.route_some(outputs).await? {}
+        Ok(())
+    }
+
+    /// Routes the oldest new notifications; `true` if there may be more.
+    async fn route_some(&self, outputs: Outputs<'_>) -> Result<bool, StoreError> {
+        let mut transaction = self.begin().await?;
+        let rows: Vec<(String, String)> = sqlx::query_as(
+            "SELECT id, body FROM notifications WHERE routed = 0 ORDER BY at, id LIMIT $1",
+        )
+        .bind(ROUTED_AT_ONCE)
+        .fetch_all(&mut *transaction)
+        .await?;
+        let mut routed = 0;
+        for (id, body) in &rows {
+            match parse::<Notification>("a notification", body) {
+                Ok(notification) => {
+                    let outputs = outputs(&notification);
+                    route_one(&mut transaction, &notification, &outputs).await?;
+                    routed += 1;
+                }
+                // It stays where it is, and is seen as never delivered; the others go on.
+                Err(error) => tracing::error!(notification = %id, %error, "alert cannot be read"),
+            }
+        }
+        transaction.commit().await?;
+        Ok(routed > 0 && rows.len() == ROUTED_AT_ONCE as usize)
+    }
+
+    /// A claim counts as an attempt, whatever comes of it: an alert that takes the process down
+    /// is not tried for ever.
+    async fn claim_due(
+        &self,
+        output: &str,
+        now: Timestamp,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<DueDelivery>, StoreError> {
+        let mut transaction = self.begin().await?;
+        let rows: Vec<(String, u32, String)> = sqlx::query_as(
+            "SELECT d.notification_id, d.attempts, n.body
+             FROM deliveries d JOIN notifications n ON n.id = d.notification_id
+             WHERE d.output = $1 AND d.state = 'PENDING' AND d.due_at <= $2
+             ORDER BY n.at, n.id LIMIT $3",
+        )
+        .bind(output)
+        .bind(micros(now))
+        .bind(limit)
+        .fetch_all(&mut *transaction)
+        .await?;
+        let mut claimed = Vec::with_capacity(rows.len());
+        for (id, attempts, body) in rows {
+            claimed.push(DueDelivery {
+                notification: parse("a notification", &body)?,
+                output: output.to_owned(),
+                attempts,
+            });
+            sqlx::query(
+                "UPDATE deliveries SET due_at = $3, attempts = attempts + 1
+                 WHERE notification_id = $1 AND output = $2",
+            )
+            .bind(id)
+            .bind(output)
+            .bind(micros(until))
+            .execute(&mut *transaction)
+            .await?;
+        }
+        transaction.commit().await?;
+        Ok(claimed)
+    }
+
+    async fn record_attempt(
+        &self,
+        notification: &str,
+        output: &str,
+        outcome: Attempted,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        let (state, body) = delivery(&mut transaction, notification, output).await?;
+        if state == "DELIVERED" {
+            return Ok(());
+        }
+        let (state, due_at, error) = match &outcome {
+            Attempted::Delivered => ("DELIVERED", now, None),
+            Attempted::Again { at, error } => ("PENDING", *at, Some(shortened(error))),
+            Attempted::Dead { error } => ("DEAD", now, Some(shortened(error))),
+        };
+        sqlx::query(
+            "UPDATE deliveries SET state = $3, due_at = $4, last_error = $5
+             WHERE notification_id = $1 AND output = $2",
+        )
+        .bind(notification)
+        .bind(output)
+        .bind(state)
+        .bind(micros(due_at))
+        .bind(error)
+        .execute(&mut *transaction)
+        .await?;
+        if outcome == Attempted::Delivered {
+            let confirmed = parse("a notification", &body)?;
+            let entry = confirmation(confirmed, output, now);
+            journal::append_in(&mut transaction, &[Prepared::new(entry)?]).await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    async fn read_oldest(&self) -> Result<Option<Timestamp>, StoreError> {
+        let oldest: Option<i64> = sqlx::query_scalar(
+            "SELECT MIN(at) FROM notifications n WHERE routed = 0 OR EXISTS
+                 (SELECT 1 FROM deliveries d WHERE d.notification_id = n.id AND d.state = 'PENDING')",
+        )
+        .fetch_one(self.readers())
+        .await?;
+        oldest.map(|at| timestamp("a notification", at)).transpose()
+    }
+}
+
+/// Puts an alert into the outbox; one that is there already stays as it is.
+pub(crate) async fn insert(
+    transaction: &mut Transaction,
+    notification: &Notification,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO notifications (id, at, body) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+    )
+    .bind(&notification.id)
+    .bind(micros(notification.at))
+    .bind(json("a notification", notification)?)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+async fn route_one(
+    transaction: &mut Transaction,
+    notification: &Notification,
+    outputs: &[String],
+) -> Result<(), StoreError> {
+    for output in outputs {
+        sqlx::query(
+            "INSERT INTO deliveries (notification_id, output, due_at) VALUES ($1, $2, $3)
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(&notification.id)
+        .bind(output)
+        .bind(micros(notification.at))
+        .execute(&mut **transaction)
+        .await?;
+    }
+    sqlx::query("UPDATE notifications SET routed = 1 WHERE id = $1")
+        .bind(&notification.id)
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+/// The state of a delivery, and the notification's JSON.
+async fn delivery(
+    transaction: &mut Transaction,
+    notification: &str,
+    output: &str,
+) -> Result<(String, String), StoreError> {
+    let row = sqlx::query_as(
+        "SELECT d.state, n.body FROM deliveries d JOIN notifications n ON n.id = d.notification_id
+         WHERE d.notification_id = $1 AND d.output = $2",
+    )
+    .bind(notification)
+    .bind(output)
+    .fetch_optional(&mut **transaction)
+    .await?;
+    row.ok_or_else(|| StoreError::NoDelivery {
+        notification: notification.to_owned(),
+        output: output.to_owned(),
+    })
+}
+
+fn confirmation(confirmed: Notification, output: &str, now: Timestamp) -> Entry {
+    Entry {
+        id: Ulid::from_datetime(now.into()).to_string(),
+        at: now,
+        record: Record::Delivery(Delivery {
+            notification: confirmed.id,
+            case_id: confirmed.case.id,
+            output: output.to_owned(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

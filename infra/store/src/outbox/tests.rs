@@ -1,0 +1,212 @@
+use jiff::{Timestamp, ToSpan as _};
+use postern_core::case::Case;
+use postern_core::change::Change;
+use postern_core::ports::AuditStore as _;
+
+use super::*;
+use crate::testing::{self, case};
+
+const LATER: i64 = 60;
+
+fn at(seconds: i64) -> Timestamp {
+    testing::now() + seconds.seconds()
+}
+
+fn both(_: &Notification) -> Vec<String> {
+    vec!["bus".to_owned(), "security".to_owned()]
+}
+
+/// Alerts about new cases, one second apart.
+async fn alerts(store: &Store, ids: &[&str]) {
+    let alert = |(seconds, id): (i64, &&str)| {
+        let case: Case = case(id, 1);
+        let notification = Notification::of(&case, at(seconds));
+        (case, notification)
+    };
+    let (cases, outbox) = (0..).zip(ids).map(alert).unzip();
+    let change = Change {
+        cases,
+        outbox,
+        ..Change::default()
+    };
+    store.commit(change).await.unwrap();
+}
+
+async fn claimed(store: &Store, output: &str, now: i64, limit: u32) -> Vec<(String, u32)> {
+    let due = store
+        .claim(output, at(now), at(now + LATER), limit)
+        .await
+        .unwrap();
+    due.into_iter()
+        .map(|due| (due.notification.id, due.attempts))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_claim_excludes_others_until_it_ends() {
+    let (store, _directory) = testing::store().await;
+    alerts(&store, &["C1", "C2", "C3"]).await;
+    assert!(
+        claimed(&store, "bus", 10, 9).await.is_empty(),
+        "nothing is routed yet"
+    );
+    store.route(&both).await.unwrap();
+    store.route(&both).await.unwrap();
+
+    let first = claimed(&store, "bus", 10, 2).await;
+    assert_eq!(first, [("C1-1".to_owned(), 0), ("C2-1".to_owned(), 0)]);
+    assert_eq!(
+        claimed(&store, "bus", 11, 9).await,
+        [("C3-1".to_owned(), 0)]
+    );
+    assert!(claimed(&store, "bus", 12, 9).await.is_empty());
+    assert_eq!(
+        claimed(&store, "security", 12, 9).await.len(),
+        3,
+        "each output by itself"
+    );
+    let again = claimed(&store, "bus", 10 + LATER, 9).await;
+    assert_eq!(
+        again,
+        [("C1-1".to_owned(), 1), ("C2-1".to_owned(), 1)],
+        "whoever claimed them died"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn concurrent_claims_share_nothing() {
+    let (store, _directory) = testing::store().await;
+    alerts(&store, &["C1", "C2", "C3", "C4", "C5", "C6"]).await;
+    store.route(&both).await.unwrap();
+    let claims: Vec<_> = (0..8)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move { claimed(&store, "bus", 10, 2).await })
+        })
+        .collect();
+    let mut all = Vec::new();
+    for claim in claims {
+        all.extend(claim.await.unwrap());
+    }
+    all.sort();
+    let ids: Vec<&str> = all.iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!(ids, ["C1-1", "C2-1", "C3-1", "C4-1", "C5-1", "C6-1"]);
+}
+
+#[tokio::test]
+async fn a_failed_delivery_is_tried_again_and_a_confirmed_one_never() {
+    let (store, _directory) = testing::store().await;
+    alerts(&store, &["C1"]).await;
+    store.route(&|_| vec!["bus".to_owned()]).await.unwrap();
+    claimed(&store, "bus", 0, 1).await;
+    let again = Attempted::Again {
+        at: at(30),
+        error: "503".to_owned(),
+    };
+    store.attempted("C1-1", "bus", again, at(1)).await.unwrap();
+    assert!(claimed(&store, "bus", 29, 1).await.is_empty());
+    assert_eq!(
+        claimed(&store, "bus", 30, 1).await,
+        [("C1-1".to_owned(), 1)]
+    );
+    assert_eq!(store.oldest_undelivered().await, Ok(Some(at(0))));
+
+    for _ in 0..2 {
+        let delivered = store.attempted("C1-1", "bus", Attempted::Delivered, at(31));
+        delivered.await.unwrap();
+    }
+    let late = Attempted::Again {
+        at: at(32),
+        error: "late".to_owned(),
+    };
+    store.attempted("C1-1", "bus", late, at(32)).await.unwrap();
+    assert!(claimed(&store, "bus", 10_000, 1).await.is_empty());
+    assert_eq!(store.oldest_undelivered().await, Ok(None));
+
+    let entries = store.entries(0, 10).await.unwrap();
+    let records: Vec<_> = entries
+        .into_iter()
+        .map(|stored| stored.entry.record)
+        .collect();
+    let confirmed = Delivery {
+        notification: "C1-1".to_owned(),
+        case_id: "C1".to_owned(),
+        output: "bus".to_owned(),
+    };
+    assert_eq!(
+        records,
+        [Record::Delivery(confirmed)],
+        "recorded once, attempts never"
+    );
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_kept_and_holds_nothing_up() {
+    let (store, _directory) = testing::store().await;
+    alerts(&store, &["C1", "C2"]).await;
+    store.route(&|_| vec!["bus".to_owned()]).await.unwrap();
+    claimed(&store, "bus", 1, 9).await;
+    let dead = Attempted::Dead {
+        error: "410 Gone".to_owned(),
+    };
+    store.attempted("C1-1", "bus", dead, at(2)).await.unwrap();
+    let letters = store.dead_letters(10).await.unwrap();
+    assert_eq!(
+        letters,
+        [DeadLetter {
+            notification: Notification::of(&case("C1", 1), at(0)),
+            output: "bus".to_owned(),
+            attempts: 1,
+            error: "410 Gone".to_owned(),
+        }]
+    );
+    assert_eq!(
+        store.oldest_undelivered().await,
+        Ok(Some(at(1))),
+        "the dead one does not count"
+    );
+    assert_eq!(
+        claimed(&store, "bus", 10_000, 9).await,
+        [("C2-1".to_owned(), 1)]
+    );
+}
+
+#[tokio::test]
+async fn an_alert_without_an_output_is_done_and_one_not_routed_is_not() {
+    let (store, _directory) = testing::store().await;
+    assert_eq!(store.oldest_undelivered().await, Ok(None));
+    alerts(&store, &["C1"]).await;
+    assert_eq!(store.oldest_undelivered().await, Ok(Some(at(0))));
+    store.route(&|_| Vec::new()).await.unwrap();
+    assert_eq!(store.oldest_undelivered().await, Ok(None));
+}
+
+#[tokio::test]
+async fn an_unknown_delivery_is_an_error() {
+    let (store, _directory) = testing::store().await;
+    let error = store
+        .attempted("C1-1", "bus", Attempted::Delivered, at(0))
+        .await
+        .unwrap_err();
+    assert_eq!(error.message, "there is no delivery of C1-1 to bus");
+}
+
+#[tokio::test]
+async fn an_alert_that_cannot_be_read_does_not_hold_up_the_others() {
+    let (store, _directory) = testing::store().await;
+    sqlx::query("INSERT INTO notifications (id, at, body) VALUES ('broken', 0, '{')")
+        .execute(store.writer().unwrap().pool())
+        .await
+        .unwrap();
+    alerts(&store, &["C1"]).await;
+    store.route(&both).await.unwrap();
+    assert_eq!(
+        claimed(&store, "bus", 10, 9).await,
+        [("C1-1".to_owned(), 0)]
+    );
+    assert_eq!(
+        store.oldest_undelivered().await,
+        Ok(Some(Timestamp::UNIX_EPOCH)),
+        "and is not forgotten"
+    );
+}

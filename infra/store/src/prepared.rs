@@ -1,0 +1,137 @@
+//! An entry in the form in which it is stored.
+
+use std::collections::BTreeMap;
+
+use postern_core::entry::Entry;
+use sha2::{Digest as _, Sha256};
+
+use crate::error::StoreError;
+
+/// An entry with its canonical bytes and its leaf hash, ready to be written.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) entry: Entry,
+    pub(crate) canonical: Vec<u8>,
+    pub(crate) leaf_hash: [u8; 32],
+}
+
+impl Prepared {
+    /// # Errors
+    /// If the entry has no canonical form.
+    pub(crate) fn new(entry: Entry) -> Result<Self, StoreError> {
+        let canonical =
+            serde_json_canonicalizer::to_vec(&entry).map_err(|error| StoreError::Canonical {
+                id: entry.id.clone(),
+                reason: error.to_string(),
+            })?;
+        Ok(Self {
+            leaf_hash: leaf_hash(&canonical),
+            canonical,
+            entry,
+        })
+    }
+
+    /// Prepares entries that are to be written together, in their order; the same entry twice
+    /// counts once.
+    ///
+    /// # Errors
+    /// If one id stands for two things.
+    pub(crate) fn all(entries: Vec<Entry>) -> Result<Vec<Self>, StoreError> {
+        let mut leaves = BTreeMap::new();
+        let mut all = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let prepared = Self::new(entry)?;
+            match leaves.insert(prepared.entry.id.clone(), prepared.leaf_hash) {
+                None => all.push(prepared),
+                Some(leaf) if leaf == prepared.leaf_hash => {}
+                Some(_) => return Err(StoreError::Conflict(prepared.entry.id)),
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// The hash of a leaf of a Merkle tree (RFC 6962, section 2.1).
+pub(crate) fn leaf_hash(canonical: &[u8]) -> [u8; 32] {
+    Sha256::new()
+        .chain_update([0])
+        .chain_update(canonical)
+        .finalize()
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use postern_core::entry::{Entry, Record};
+    use postern_core::revocation::{Revocation, Revoked};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing;
+
+    #[test]
+    fn the_canonical_form_is_sorted_and_tight() {
+        let prepared = Prepared::new(testing::revocation_entry("01A", "sé\u{7}")).unwrap();
+        insta::assert_snapshot!(
+            String::from_utf8(prepared.canonical).unwrap(),
+            @r#"{"at":"2026-01-02T03:04:05.678Z","body":{"at":"2026-01-02T03:04:05.678Z","by":"alice","reason":"sé\u0007","what":"key-1"},"id":"01A","record":"REVOCATION"}"#
+        );
+    }
+
+    #[test]
+    fn a_leaf_is_not_its_content() {
+        // The leaf hash of an empty leaf (RFC 6962 test vectors of the Go reference).
+        assert_eq!(
+            hex::encode(leaf_hash(b"")),
+            "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
+        );
+    }
+
+    #[test]
+    fn one_id_for_two_things_is_an_error() {
+        let (a, b) = (
+            testing::revocation_entry("01A", "x"),
+            testing::revocation_entry("01A", "y"),
+        );
+        assert_eq!(Prepared::all(vec![a.clone(), a.clone()]).unwrap().len(), 1);
+        assert!(matches!(
+            Prepared::all(vec![a, b]),
+            Err(StoreError::Conflict(id)) if id == "01A"
+        ));
+    }
+
+    #[test]
+    fn the_kind_is_the_word_in_the_json() {
+        let entry = testing::decision_entry("01A");
+        let json: serde_json::Value =
+            serde_json::from_slice(&Prepared::new(entry.clone()).unwrap().canonical).unwrap();
+        assert_eq!(json["record"], entry.record.kind());
+    }
+
+    proptest! {
+        #[test]
+        fn canonical_json_reads_back_to_the_same_entry(
+            id in ".{0,40}", reason in any::<String>(), by in any::<String>(), what in any::<String>(),
+            micros in -60_000_000_000_000_000_i64..250_000_000_000_000_000,
+        ) {
+            let at = jiff::Timestamp::from_microsecond(micros).unwrap();
+            let entry = Entry {
+                id,
+                at,
+                record: Record::Revocation(Revocation { what: Revoked::from(what), reason, by, at }),
+            };
+            let first = Prepared::new(entry.clone()).unwrap();
+            let read: Entry = serde_json::from_slice(&first.canonical).unwrap();
+            prop_assert_eq!(&read, &entry);
+            prop_assert_eq!(Prepared::new(read).unwrap().canonical, first.canonical);
+        }
+
+        #[test]
+        fn another_reason_is_another_leaf(a in any::<String>(), b in any::<String>()) {
+            let leaf = |reason: &str| {
+                Prepared::new(testing::revocation_entry("01A", reason)).unwrap().leaf_hash
+            };
+            prop_assert_eq!(a == b, leaf(&a) == leaf(&b));
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Synthetic values for tests.
+
+use jiff::Timestamp;
+use postern_core::bytes::Base64;
+use postern_core::case::{Case, CaseKind, CaseState};
+use postern_core::decision::{
+    ApiVersion, BreakGlass, BreakGlassSource, Caller, Decision, DecisionKind, EnforcementMode,
+    ImageDecision,
+};
+use postern_core::entry::{Entry, Record};
+use postern_core::finding::{Actor, Category, Finding, FindingKind, FindingSource, Severity};
+use postern_core::image::{Digest, ImageReference};
+use postern_core::occurrence::{ATTESTATION, Attestation, Occurrence, Signature};
+use postern_core::reason::Verdict;
+use postern_core::revocation::{Revocation, Revoked};
+use postern_core::target::Target;
+use tempfile::TempDir;
+
+use crate::store::Store;
+
+/// A new store in a directory of its own.
+pub(crate) async fn store() -> (Store, TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open_directory(directory.path()).await.unwrap();
+    (store, directory)
+}
+
+pub(crate) fn now() -> Timestamp {
+    "2026-01-02T03:04:05.678Z".parse().unwrap()
+}
+
+pub(crate) fn digest() -> Digest {
+    Digest::of(b"synthetic image")
+}
+
+pub(crate) fn image() -> ImageReference {
+    let name = format!("us-docker.pkg.dev/demo-project/repo/app@{}", digest());
+    ImageReference::parse(&name).unwrap()
+}
+
+pub(crate) fn revocation_entry(id: &str, reason: &str) -> Entry {
+    Entry {
+        id: id.to_owned(),
+        at: now(),
+        record: Record::Revocation(Revocation {
+            what: Revoked::Key("key-1".to_owned()),
+            reason: reason.to_owned(),
+            by: "alice".to_owned(),
+            at: now(),
+        }),
+    }
+}
+
+pub(crate) fn decision_entry(id: &str) -> Entry {
+    Entry {
+        id: id.to_owned(),
+        at: now(),
+        record: Record::Decision(Box::new(decision(id))),
+    }
+}
+
+pub(crate) fn decision(id: &str) -> Decision {
+    Decision {
+        api_version: ApiVersion::V1,
+        kind: DecisionKind::Decision,
+        id: id.to_owned(),
+        decided_at: now(),
+        allowed: true,
+        verdict: Verdict::Conformant,
+        enforcement: EnforcementMode::Enforced,
+        retryable: false,
+        break_glass: None,
+        caller: None,
+        requester: None,
+        target: Target::any_cloud_run(),
+        policy: None,
+        images: vec![ImageDecision {
+            image: image().to_string(),
+            resolved: Some(image()),
+            children: Vec::new(),
+            target: Target::any_cloud_run(),
+            verdict: Verdict::Conformant,
+            enforcement: EnforcementMode::Enforced,
+            rule: Some("defaultAdmissionRule".to_owned()),
+            reasons: Vec::new(),
+            evidence: Vec::new(),
+        }],
+        reasons: Vec::new(),
+        warnings: Vec::new(),
+    }
+}
+
+pub(crate) fn break_glass() -> BreakGlass {
+    BreakGlass {
+        justification: Some("INC-1 synthetic".to_owned()),
+        ticket: Some("INC-1".to_owned()),
+        source: BreakGlassSource::Request,
+        overrode: Verdict::NonConformant,
+        over_quota: false,
+    }
+}
+
+pub(crate) fn caller(email: &str) -> Caller {
+    Caller {
+        issuer: "https://issuer.example".to_owned(),
+        subject: "1".to_owned(),
+        email: Some(email.to_owned()),
+    }
+}
+
+pub(crate) fn case(id: &str, revision: u64) -> Case {
+    Case {
+        api_version: ApiVersion::V1,
+        kind: CaseKind::Case,
+        id: id.to_owned(),
+        revision,
+        state: CaseState::Open,
+        category: Category::BreakGlass,
+        severity: Severity::High,
+        owner: None,
+        opened_at: now(),
+        due_at: None,
+        target: None,
+        actors: Vec::new(),
+        justification: None,
+        exception_until: None,
+        findings: Vec::new(),
+        history: Vec::new(),
+    }
+}
+
+pub(crate) fn finding(id: &str, case_id: Option<&str>) -> Finding {
+    Finding {
+        api_version: ApiVersion::V1,
+        kind: FindingKind::Finding,
+        id: id.to_owned(),
+        detection: "gcp.cloud-run.break-glass".to_owned(),
+        severity: Severity::High,
+        category: Category::BreakGlass,
+        at: now(),
+        actor: Actor::default(),
+        target: None,
+        revision: None,
+        images: Vec::new(),
+        justification: None,
+        bypassed: None,
+        bypassed_verdict: None,
+        attack: Vec::new(),
+        decision_id: None,
+        case_id: case_id.map(str::to_owned),
+        last_conformant_revision: None,
+        rollback: None,
+        source: FindingSource {
+            kind: "gcp.audit".to_owned(),
+            id: "synthetic".to_owned(),
+            log: None,
+        },
+        summary: "A synthetic finding.".to_owned(),
+    }
+}
+
+pub(crate) fn occurrence(key_id: &str, signature: &[u8]) -> Occurrence {
+    Occurrence {
+        name: None,
+        kind: Some(ATTESTATION.to_owned()),
+        note_name: "projects/demo-project/notes/built-by-ci".parse().unwrap(),
+        resource_uri: format!("https://{}", image()),
+        attestation: Some(Attestation {
+            serialized_payload: Base64(b"synthetic payload".to_vec()),
+            signatures: vec![Signature {
+                public_key_id: key_id.to_owned(),
+                signature: Base64(signature.to_vec()),
+            }],
+        }),
+        create_time: None,
+    }
+}
