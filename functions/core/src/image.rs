@@ -285,7 +285,7 @@ pub enum ImageReferenceError {
     Repository(String),
 }
 
-const DOCKER_HUB: &str = "docker.io";
+pub(crate) const DOCKER_HUB: &str = "docker.io";
 
 fn split_tag(rest: &str) -> (&str, Option<&str>) {
     match rest.rsplit_once(':') {
@@ -323,11 +323,11 @@ fn canonical_name(name: &str) -> Result<(String, String), ImageReferenceError> {
 }
 
 /// The first part of a name is a host only if it looks like one: Docker's own rule.
-fn is_host(part: &str) -> bool {
+pub(crate) fn is_host(part: &str) -> bool {
     part.contains(['.', ':']) || part == "localhost" || part.bytes().any(|b| b.is_ascii_uppercase())
 }
 
-fn canonical_host(host: &str) -> Result<String, ImageReferenceError> {
+pub(crate) fn canonical_host(host: &str) -> Result<String, ImageReferenceError> {
     let bad = || ImageReferenceError::Registry(shortened(host));
     let (name, port) = match host.rsplit_once(':') {
         Some((name, port)) if !port.contains(']') => (name, Some(port)),
