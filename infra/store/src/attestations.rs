@@ -69,7 +69,7 @@ impl Store {
         .bind(digest.to_string())
         .bind(&note.id)
         .bind(limit)
-        .fetch_all(self.readers())
+        .fetch_all(self.readers().await?)
         .await?;
         Ok(bodies)
     }
@@ -260,7 +260,7 @@ mod tests {
              INSERT INTO occurrences SELECT 'name' || i, 'note', 'built-by-ci', $1, '', i, 0, '{}' FROM n",
         )
         .bind(testing::digest().to_string())
-        .execute(store.writer().unwrap().pool())
+        .execute(store.writer().await.unwrap().pool())
         .await
         .unwrap();
         let error = store

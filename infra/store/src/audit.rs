@@ -67,7 +67,7 @@ impl Store {
         event_key: &str,
         correlation_keys: &[String],
     ) -> Result<Snapshot, StoreError> {
-        let mut transaction = self.readers().begin().await?;
+        let mut transaction = self.readers().await?.begin().await?;
         let mut snapshot = Snapshot {
             seen: seen(&mut transaction, event_key).await?,
             ..Snapshot::default()
@@ -90,7 +90,7 @@ impl Store {
         let bodies: Vec<String> =
             sqlx::query_scalar("SELECT body FROM cases ORDER BY opened_at DESC, id DESC LIMIT $1")
                 .bind(limit)
-                .fetch_all(self.readers())
+                .fetch_all(self.readers().await?)
                 .await?;
         bodies.iter().map(|body| parse("a case", body)).collect()
     }
@@ -98,7 +98,7 @@ impl Store {
     async fn read_case(&self, id: &str) -> Result<Option<Case>, StoreError> {
         let body: Option<String> = sqlx::query_scalar("SELECT body FROM cases WHERE id = $1")
             .bind(id)
-            .fetch_optional(self.readers())
+            .fetch_optional(self.readers().await?)
             .await?;
         body.map(|body| parse("a case", &body)).transpose()
     }

@@ -38,7 +38,7 @@ impl Store {
              GROUP BY d.target, d.at ORDER BY d.at DESC, d.target",
         )
         .bind(digest.to_string())
-        .fetch_all(self.readers())
+        .fetch_all(self.readers().await?)
         .await?;
         let deployment = |(target, decision_id, at): (String, String, i64)| {
             let what = format!("the deployment by decision {decision_id}");
@@ -59,7 +59,7 @@ impl Store {
         )
         .bind(caller)
         .bind(micros(since))
-        .fetch_one(self.readers())
+        .fetch_one(self.readers().await?)
         .await?;
         Ok(count)
     }

@@ -32,6 +32,11 @@ pub enum StoreError {
     /// It can be read, but not written.
     #[error("the database can only be read")]
     ReadOnly,
+    /// The file is not there, or may not be touched.
+    #[error(
+        "the database file cannot be opened; it and its directory must be readable and writable"
+    )]
+    Unopenable,
     /// The file is no database, or a damaged one.
     #[error("the database file is damaged: {0}")]
     Damaged(String),
@@ -81,6 +86,17 @@ impl StoreError {
         }
     }
 
+    /// Whether another process that makes the same tables at the same time may be the reason.
+    pub(crate) fn is_race(&self) -> bool {
+        match self {
+            Self::Locked => true,
+            Self::Database(error) => {
+                matches!(code::of(error), Some(code::ERROR | code::CONSTRAINT))
+            }
+            _ => false,
+        }
+    }
+
     /// As the ports have it.
     pub(crate) fn unavailable(self, store: &str) -> Unavailable {
         Unavailable::new(store, self)
@@ -89,11 +105,20 @@ impl StoreError {
 
 /// Primary result codes of SQLite ("Result and Error Codes").
 mod code {
+    pub(super) const ERROR: i32 = 1;
     pub(super) const BUSY: i32 = 5;
     pub(super) const LOCKED: i32 = 6;
     pub(super) const READONLY: i32 = 8;
     pub(super) const CORRUPT: i32 = 11;
+    pub(super) const CANTOPEN: i32 = 14;
+    pub(super) const CONSTRAINT: i32 = 19;
     pub(super) const NOTADB: i32 = 26;
+
+    /// The primary code of an error, where it is one of the database.
+    pub(super) fn of(error: &sqlx::Error) -> Option<i32> {
+        let extended = error.as_database_error()?.code()?;
+        extended.parse::<i32>().ok().map(|code| code & 0xff)
+    }
 }
 
 impl From<sqlx::Error> for StoreError {
@@ -102,17 +127,13 @@ impl From<sqlx::Error> for StoreError {
             // The one connection that writes is waiting for the lock that others hold.
             sqlx::Error::PoolTimedOut => Self::Locked,
             sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => Self::Closed,
-            sqlx::Error::Database(database) => {
-                let extended: Option<i32> = database.code().and_then(|code| code.parse().ok());
-                match extended.map(|code| code & 0xff) {
-                    Some(code::BUSY | code::LOCKED) => Self::Locked,
-                    Some(code::READONLY) => Self::ReadOnly,
-                    Some(code::CORRUPT | code::NOTADB) => {
-                        Self::Damaged(database.message().to_owned())
-                    }
-                    _ => Self::Database(Arc::new(error)),
-                }
-            }
+            sqlx::Error::Database(database) => match code::of(&error) {
+                Some(code::BUSY | code::LOCKED) => Self::Locked,
+                Some(code::READONLY) => Self::ReadOnly,
+                Some(code::CANTOPEN) => Self::Unopenable,
+                Some(code::CORRUPT | code::NOTADB) => Self::Damaged(database.message().to_owned()),
+                _ => Self::Database(Arc::new(error)),
+            },
             _ => Self::Database(Arc::new(error)),
         }
     }

@@ -31,7 +31,7 @@ impl Journal for Store {
     async fn append(&self, entries: Vec<Entry>) -> Result<(), Unavailable> {
         let appended = async {
             let entries = Prepared::all(entries)?;
-            let writer = self.writer()?;
+            let writer = self.writer().await?;
             writer.append(entries).await
         };
         appended.await.map_err(|error| self.unavailable(error))
@@ -47,7 +47,7 @@ impl Store {
         let row =
             sqlx::query("SELECT position, id, canonical, leaf_hash FROM entries WHERE id = $1")
                 .bind(id)
-                .fetch_optional(self.readers())
+                .fetch_optional(self.readers().await?)
                 .await?;
         row.map(|row| StoredEntry::read(&row)).transpose()
     }
@@ -64,7 +64,7 @@ impl Store {
         )
         .bind(after)
         .bind(limit)
-        .fetch_all(self.readers())
+        .fetch_all(self.readers().await?)
         .await?;
         rows.iter().map(StoredEntry::read).collect()
     }
@@ -228,7 +228,7 @@ mod tests {
             "INSERT OR REPLACE INTO entries SELECT position, id, 0, kind, canonical, leaf_hash FROM entries",
             "INSERT OR REPLACE INTO entries SELECT position, 'other', at, kind, canonical, leaf_hash FROM entries",
         ] {
-            let pool = store.writer().unwrap().pool();
+            let pool = store.writer().await.unwrap().pool();
             let error = sqlx::query(statement).execute(pool).await.unwrap_err();
             assert!(
                 error.to_string().contains("append-only"),
@@ -245,7 +245,7 @@ mod tests {
             .append(vec![revocation_entry("01A", "x")])
             .await
             .unwrap();
-        let pool = store.writer().unwrap().pool();
+        let pool = store.writer().await.unwrap().pool();
         for statement in [
             "DROP TRIGGER entries_are_not_changed",
             "UPDATE entries SET canonical = CAST(replace(CAST(canonical AS TEXT), 'alice', 'mallo') AS BLOB)",

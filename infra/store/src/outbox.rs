@@ -86,7 +86,7 @@ impl Store {
              WHERE d.state = 'DEAD' ORDER BY n.at, n.id, d.output LIMIT $1",
         )
         .bind(limit)
-        .fetch_all(self.readers())
+        .fetch_all(self.readers().await?)
         .await?;
         let letter = |(body, output, attempts, error): (String, String, u32, Option<String>)| {
             Ok(DeadLetter {
@@ -212,7 +212,7 @@ impl Store {
             "SELECT MIN(at) FROM notifications n WHERE routed = 0 OR EXISTS
                  (SELECT 1 FROM deliveries d WHERE d.notification_id = n.id AND d.state = 'PENDING')",
         )
-        .fetch_one(self.readers())
+        .fetch_one(self.readers().await?)
         .await?;
         oldest.map(|at| timestamp("a notification", at)).transpose()
     }

@@ -71,7 +71,7 @@ impl Store {
 
     async fn read_revocations(&self) -> Result<Revocations, StoreError> {
         let bodies: Vec<String> = sqlx::query_scalar("SELECT body FROM revocations ORDER BY what")
-            .fetch_all(self.readers())
+            .fetch_all(self.readers().await?)
             .await?;
         let entries: Result<_, _> = bodies
             .iter()

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use postern_core::ports::Unavailable;
 use sqlx::ConnectOptions as _;
@@ -10,6 +10,7 @@ use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
+use tokio::sync::OnceCell;
 
 use crate::error::StoreError;
 use crate::rows::Transaction;
@@ -20,10 +21,9 @@ static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 const READERS: u32 = 4;
 /// The database in a data directory.
 const FILE_NAME: &str = "postern.db";
-/// Two processes that make the same new database at once get in each other's way before there is
-/// a lock to wait for.
-const OPENING_ATTEMPTS: u32 = 10;
-const OPENING_PAUSE: Duration = Duration::from_millis(100);
+/// Between two attempts to open: processes that make the same new database at once get in each
+/// other's way before there is a lock to wait for.
+const OPENING_PAUSE: Duration = Duration::from_millis(50);
 
 /// How the database is used.
 #[derive(Debug, Clone)]
@@ -44,6 +44,19 @@ impl Default for Options {
 #[derive(Debug, Clone)]
 pub struct Store {
     name: Arc<str>,
+    path: Arc<Path>,
+    access: Access,
+    connections: Arc<OnceCell<Connections>>,
+}
+
+#[derive(Debug, Clone)]
+enum Access {
+    Write(Options),
+    Read,
+}
+
+#[derive(Debug)]
+struct Connections {
     readers: SqlitePool,
     writer: Option<Writer>,
 }
@@ -62,17 +75,9 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub async fn open_with(url: &str, options: Options) -> Result<Self, StoreError> {
-        let path = path_of(url)?;
-        make_directory(&path)?;
-        for _ in 1..OPENING_ATTEMPTS {
-            match Self::open_once(&path, &options).await {
-                Err(StoreError::Locked | StoreError::Database(_)) => {
-                    tokio::time::sleep(OPENING_PAUSE).await;
-                }
-                done => return done,
-            }
-        }
-        Self::open_once(&path, &options).await
+        let store = Self::lazy(url, options)?;
+        store.connections().await?;
+        Ok(store)
     }
 
     /// Opens the database in a data directory: `DIR/postern.db`, what `store:DIR` means.
@@ -83,44 +88,24 @@ impl Store {
         Self::open(&format!("sqlite:{}", directory.join(FILE_NAME).display())).await
     }
 
+    /// As [`Store::open_with`], but opened by whatever uses it first, and tried again by the next
+    /// after a failure: a function can start, and open its emergency door, while the database is
+    /// down.
+    ///
+    /// # Errors
+    /// If it is no such URL.
+    pub fn lazy(url: &str, options: Options) -> Result<Self, StoreError> {
+        Ok(Self::unopened(&path_of(url)?, Access::Write(options)))
+    }
+
     /// Opens an existing `sqlite:PATH` that is never written; every write is an error.
     ///
     /// # Errors
     /// If it is not there, damaged, or of another version.
     pub async fn open_read_only(url: &str) -> Result<Self, StoreError> {
-        let path = path_of(url)?;
-        if !path.exists() {
-            return Err(StoreError::Missing(path));
-        }
-        let options = Options::default();
-        let readers = readers(&path, &options).await?;
-        check_schema(&readers).await?;
-        Ok(Self {
-            name: name_of(&path),
-            readers,
-            writer: None,
-        })
-    }
-
-    async fn open_once(path: &Path, options: &Options) -> Result<Self, StoreError> {
-        let connection = connect_options(path, options)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full);
-        let pool = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(options.busy_timeout * 2)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .test_before_acquire(false)
-            .connect_with(connection)
-            .await?;
-        MIGRATOR.run(&pool).await?;
-        Ok(Self {
-            name: name_of(path),
-            readers: readers(path, options).await?,
-            writer: Some(Writer::start(pool)),
-        })
+        let store = Self::unopened(&path_of(url)?, Access::Read);
+        store.connections().await?;
+        Ok(store)
     }
 
     /// Whether the database can be read, and written within the busy timeout.
@@ -133,21 +118,13 @@ impl Store {
             .map_err(|error| self.unavailable(error))
     }
 
-    async fn check_health(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT position FROM entries ORDER BY position DESC LIMIT 1")
-            .fetch_optional(&self.readers)
-            .await?;
-        if self.writer.is_some() {
-            self.begin().await?.rollback().await?;
-        }
-        Ok(())
-    }
-
     /// Waits for what is being written and closes every connection. Later calls are errors.
     pub async fn close(&self) {
-        self.readers.close().await;
-        if let Some(writer) = &self.writer {
-            writer.pool().close().await;
+        if let Some(connections) = self.connections.get() {
+            connections.readers.close().await;
+            if let Some(writer) = &connections.writer {
+                writer.pool().close().await;
+            }
         }
     }
 
@@ -156,22 +133,97 @@ impl Store {
         &self.name
     }
 
-    pub(crate) const fn readers(&self) -> &SqlitePool {
-        &self.readers
+    pub(crate) async fn readers(&self) -> Result<&SqlitePool, StoreError> {
+        Ok(&self.connections().await?.readers)
     }
 
-    pub(crate) fn writer(&self) -> Result<&Writer, StoreError> {
-        self.writer.as_ref().ok_or(StoreError::ReadOnly)
+    pub(crate) async fn writer(&self) -> Result<&Writer, StoreError> {
+        let writer = self.connections().await?.writer.as_ref();
+        writer.ok_or(StoreError::ReadOnly)
     }
 
     /// A transaction that may write, and is alone in that from its start.
     pub(crate) async fn begin(&self) -> Result<Transaction, StoreError> {
-        self.writer()?.begin().await
+        self.writer().await?.begin().await
     }
 
     pub(crate) fn unavailable(&self, error: StoreError) -> Unavailable {
         error.unavailable(&self.name)
     }
+
+    fn unopened(path: &Path, access: Access) -> Self {
+        Self {
+            name: name_of(path),
+            path: path.into(),
+            access,
+            connections: Arc::default(),
+        }
+    }
+
+    async fn connections(&self) -> Result<&Connections, StoreError> {
+        let connect = || async {
+            match &self.access {
+                Access::Read => read_only(&self.path).await,
+                Access::Write(options) => writable(&self.path, options).await,
+            }
+        };
+        self.connections.get_or_try_init(connect).await
+    }
+
+    async fn check_health(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT position FROM entries ORDER BY position DESC LIMIT 1")
+            .fetch_optional(self.readers().await?)
+            .await?;
+        if matches!(self.access, Access::Write(_)) {
+            self.begin().await?.rollback().await?;
+        }
+        Ok(())
+    }
+}
+
+async fn read_only(path: &Path) -> Result<Connections, StoreError> {
+    if !path.exists() {
+        return Err(StoreError::Missing(path.to_owned()));
+    }
+    let readers = readers(path, &Options::default()).await?;
+    check_schema(&readers).await?;
+    Ok(Connections {
+        readers,
+        writer: None,
+    })
+}
+
+async fn writable(path: &Path, options: &Options) -> Result<Connections, StoreError> {
+    make_directory(path)?;
+    let give_up = Instant::now() + options.busy_timeout;
+    loop {
+        match writable_once(path, options).await {
+            Err(error) if error.is_race() && Instant::now() < give_up => {
+                tokio::time::sleep(OPENING_PAUSE).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+async fn writable_once(path: &Path, options: &Options) -> Result<Connections, StoreError> {
+    let connection = connect_options(path, options)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full);
+    let pool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(options.busy_timeout * 2)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .connect_with(connection)
+        .await?;
+    MIGRATOR.run(&pool).await?;
+    Ok(Connections {
+        readers: readers(path, options).await?,
+        writer: Some(Writer::start(pool)),
+    })
 }
 
 fn path_of(url: &str) -> Result<PathBuf, StoreError> {

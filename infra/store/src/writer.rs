@@ -99,3 +99,51 @@ async fn try_batch(pool: &SqlitePool, batch: &[Append]) -> Result<BatchResults, 
     transaction.commit().await?;
     Ok(results)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{self, revocation_entry};
+
+    fn append(id: &str, reason: &str) -> (Append, oneshot::Receiver<Result<(), StoreError>>) {
+        let (answer, answered) = oneshot::channel();
+        let entries = Prepared::all(vec![revocation_entry(id, reason)]).unwrap();
+        (Append { entries, answer }, answered)
+    }
+
+    #[tokio::test]
+    async fn in_one_batch_everyone_gets_their_own_answer() {
+        let (store, _directory) = testing::store().await;
+        let (first, first_answer) = append("01A", "x");
+        let (contradiction, contradiction_answer) = append("01A", "other");
+        let (last, last_answer) = append("01B", "x");
+        let pool = store.writer().await.unwrap().pool();
+        write_batch(pool, vec![first, contradiction, last]).await;
+        assert!(first_answer.await.unwrap().is_ok());
+        assert!(matches!(
+            contradiction_answer.await.unwrap(),
+            Err(StoreError::Conflict(_))
+        ));
+        assert!(last_answer.await.unwrap().is_ok());
+        assert_eq!(store.entries(0, 9).await.unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn what_the_database_fails_at_is_an_error_for_everyone() {
+        let (store, _directory) = testing::store().await;
+        let pool = store.writer().await.unwrap().pool();
+        sqlx::query(
+            "CREATE TRIGGER fails BEFORE INSERT ON entries WHEN NEW.id = '01B'
+             BEGIN SELECT RAISE(ABORT, 'disk full'); END",
+        )
+        .execute(pool)
+        .await
+        .unwrap();
+        let (first, first_answer) = append("01A", "x");
+        let (last, last_answer) = append("01B", "x");
+        write_batch(pool, vec![first, last]).await;
+        assert!(first_answer.await.unwrap().is_err());
+        assert!(last_answer.await.unwrap().is_err());
+        assert_eq!(store.entries(0, 9).await.unwrap(), []);
+    }
+}

@@ -31,7 +31,7 @@ fn opening() -> Change {
 
 async fn count(store: &Store, statement: &'static str) -> i64 {
     sqlx::query_scalar(statement)
-        .fetch_one(store.readers())
+        .fetch_one(store.readers().await.unwrap())
         .await
         .unwrap()
 }
@@ -172,7 +172,7 @@ async fn unreadable_bytes_are_kept_as_they_came() {
     assert_eq!(store.commit(change.clone()).await, Ok(Committed::Written));
     assert_eq!(store.commit(change).await, Ok(Committed::Written));
     let raw: Vec<Vec<u8>> = sqlx::query_scalar("SELECT raw FROM quarantine")
-        .fetch_all(store.readers())
+        .fetch_all(store.readers().await.unwrap())
         .await
         .unwrap();
     assert_eq!(raw, [quarantined.raw]);

@@ -195,7 +195,7 @@ async fn an_unknown_delivery_is_an_error() {
 async fn an_alert_that_cannot_be_read_does_not_hold_up_the_others() {
     let (store, _directory) = testing::store().await;
     sqlx::query("INSERT INTO notifications (id, at, body) VALUES ('broken', 0, '{')")
-        .execute(store.writer().unwrap().pool())
+        .execute(store.writer().await.unwrap().pool())
         .await
         .unwrap();
     alerts(&store, &["C1"]).await;

@@ -40,7 +40,7 @@ async fn a_store_is_made_from_nothing_and_opened_again() {
 #[tokio::test]
 async fn commits_are_synced_and_references_are_checked() {
     let (store, _directory) = testing::store().await;
-    let pool = store.writer().unwrap().pool();
+    let pool = store.writer().await.unwrap().pool();
     let journal: String = sqlx::query_scalar("PRAGMA journal_mode")
         .fetch_one(pool)
         .await
@@ -125,10 +125,31 @@ async fn a_locked_database_is_an_outage_and_then_works_again() {
 }
 
 #[tokio::test]
+async fn a_lazy_store_comes_up_with_its_database() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(FILE_NAME);
+    std::fs::create_dir(&path).unwrap();
+    let store = Store::lazy(&url(&directory), SHORT).unwrap();
+    let entry = || vec![revocation_entry("01A", "x")];
+    let error = store.append(entry()).await.unwrap_err();
+    assert!(
+        error
+            .message
+            .starts_with("the database file cannot be opened"),
+        "{error}"
+    );
+    assert!(store.health().await.is_err());
+
+    std::fs::remove_dir(&path).unwrap();
+    store.append(entry()).await.unwrap();
+    store.health().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_database_that_takes_no_writes_is_an_outage() {
     let (store, _directory) = testing::store().await;
     // What a file system mounted read-only answers, to the result code.
-    let pool = store.writer().unwrap().pool();
+    let pool = store.writer().await.unwrap().pool();
     sqlx::query("PRAGMA query_only = ON")
         .execute(pool)
         .await
@@ -154,7 +175,11 @@ async fn a_damaged_file_is_an_error() {
 
     std::fs::remove_file(&path).unwrap();
     std::fs::create_dir(&path).unwrap();
-    assert!(Store::open(&url(&directory)).await.is_err(), "a directory");
+    let error = Store::open(&url(&directory)).await.unwrap_err();
+    assert!(
+        matches!(error, StoreError::Unopenable),
+        "a directory: {error}"
+    );
 }
 
 #[tokio::test]
@@ -185,7 +210,7 @@ async fn a_database_of_a_later_version_is_left_alone() {
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
          VALUES (9999, 'later', TRUE, x'00', 0)",
     )
-    .execute(store.writer().unwrap().pool())
+    .execute(store.writer().await.unwrap().pool())
     .await
     .unwrap();
     for opened in [
