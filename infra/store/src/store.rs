@@ -85,7 +85,15 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub async fn open_directory(directory: &Path) -> Result<Self, StoreError> {
-        Self::open(&format!("sqlite:{}", directory.join(FILE_NAME).display())).await
+        Self::open(&url_in(directory)).await
+    }
+
+    /// As [`Store::open_directory`], of a database that is there, and only to read it.
+    ///
+    /// # Errors
+    /// As [`Store::open_read_only`].
+    pub async fn open_directory_read_only(directory: &Path) -> Result<Self, StoreError> {
+        Self::open_read_only(&url_in(directory)).await
     }
 
     /// As [`Store::open_with`], but opened by whatever uses it first, and tried again by the next
@@ -224,6 +232,10 @@ async fn writable_once(path: &Path, options: &Options) -> Result<Connections, St
         readers: readers(path, options).await?,
         writer: Some(Writer::start(pool)),
     })
+}
+
+fn url_in(directory: &Path) -> String {
+    format!("sqlite:{}", directory.join(FILE_NAME).display())
 }
 
 fn path_of(url: &str) -> Result<PathBuf, StoreError> {

@@ -11,7 +11,7 @@ const SHORT: Options = Options {
 };
 
 fn url(directory: &TempDir) -> String {
-    format!("sqlite:{}", directory.path().join(FILE_NAME).display())
+    url_in(directory.path())
 }
 
 async fn other_process(directory: &TempDir) -> sqlx::SqliteConnection {
@@ -81,8 +81,10 @@ async fn two_processes_may_make_the_same_store_at_once() {
 #[tokio::test]
 async fn a_read_only_store_is_read_and_never_written() {
     let directory = tempfile::tempdir().unwrap();
-    let missing = Store::open_read_only(&url(&directory)).await.unwrap_err();
+    let data = directory.path().join("data");
+    let missing = Store::open_directory_read_only(&data).await.unwrap_err();
     assert!(matches!(missing, StoreError::Missing(_)), "{missing}");
+    assert!(!data.exists());
 
     let store = Store::open(&url(&directory)).await.unwrap();
     store
