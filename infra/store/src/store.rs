@@ -221,7 +221,7 @@ async fn writable_once(path: &Path, options: &Options) -> Result<Connections, St
         .synchronous(SqliteSynchronous::Full);
     let pool = SqlitePoolOptions::new()
         .max_connections(1)
-        .acquire_timeout(options.busy_timeout * 2)
+        .acquire_timeout(acquire_timeout(options))
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
@@ -280,10 +280,16 @@ fn connect_options(path: &Path, options: &Options) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
+/// How long a write waits for the one before it, which may be waiting for the lock; and how long a
+/// connection may take to be made on a machine that is busy.
+fn acquire_timeout(options: &Options) -> Duration {
+    options.busy_timeout * 2 + Duration::from_secs(5)
+}
+
 async fn readers(path: &Path, options: &Options) -> Result<SqlitePool, StoreError> {
     let pool = SqlitePoolOptions::new()
         .max_connections(READERS)
-        .acquire_timeout(options.busy_timeout * 2)
+        .acquire_timeout(acquire_timeout(options))
         .test_before_acquire(false)
         .connect_with(connect_options(path, options).read_only(true))
         .await?;
