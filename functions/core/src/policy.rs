@@ -112,6 +112,16 @@ impl Policy {
             .strip_suffix("/policy")
     }
 
+    /// Every attestor that some rule requires, as often as it is named.
+    pub fn required_attestors(&self) -> impl Iterator<Item = &AttestorName> {
+        let scoped = Scope::ALL
+            .into_iter()
+            .flat_map(|scope| self.scoped_rules(scope).values());
+        scoped
+            .chain([&self.default_admission_rule])
+            .flat_map(|rule| &rule.require_attestations_by)
+    }
+
     /// The rules of one scoped map.
     pub const fn scoped_rules(&self, scope: Scope) -> &BTreeMap<String, AdmissionRule> {
         match scope {
