@@ -1,0 +1,246 @@
+//! Keys of AWS KMS (`GetPublicKey`, `Sign` of the API of 2014-11-01).
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_sdk_kms::Client;
+use aws_sdk_kms::config::Region;
+use aws_sdk_kms::operation::get_public_key::GetPublicKeyOutput;
+use aws_sdk_kms::primitives::Blob;
+use aws_sdk_kms::types::{KeySpec, KeyUsageType, MessageType, SigningAlgorithmSpec};
+use postern_core::attestor::{Attestor, PkixPublicKey, SignatureAlgorithm};
+use postern_core::bytes::Base64;
+use postern_core::ports::{Signer, SignerKey, Unavailable};
+use tokio::sync::OnceCell;
+
+use crate::failure::explain;
+use crate::reference::KmsReference;
+use crate::session::Session;
+
+/// The longest message that `Sign` takes as it is.
+const MAX_MESSAGE: usize = 4096;
+
+/// An asymmetric key of AWS KMS. Nothing is asked before it is needed.
+///
+/// Its public half is read once: an alias that is moved to another key afterwards is followed by a
+/// new `KmsKey` only, so that what signs is what was compared with the attestor.
+#[derive(Debug)]
+pub struct KmsKey {
+    client: Client,
+    reference: KmsReference,
+    public: OnceCell<PublicHalf>,
+}
+
+#[derive(Debug)]
+struct PublicHalf {
+    /// The ARN, whatever the reference was.
+    key_id: String,
+    spec: KeySpec,
+    /// DER of the SubjectPublicKeyInfo.
+    der: Vec<u8>,
+    algorithms: Vec<SigningAlgorithmSpec>,
+}
+
+impl KmsKey {
+    /// The key of this reference. The region of an ARN and the endpoint of the reference stand over
+    /// those of the session.
+    pub fn new(session: &Session, reference: KmsReference) -> Self {
+        let mut config = aws_sdk_kms::config::Builder::from(session.sdk());
+        if let Some(region) = reference.region() {
+            config = config.region(Region::new(region.to_owned()));
+        }
+        if let Some(url) = reference.endpoint_url() {
+            config = config.endpoint_url(url);
+        }
+        Self {
+            client: Client::from_conf(config.build()),
+            reference,
+            public: OnceCell::new(),
+        }
+    }
+
+    /// A signer with this key that uses the algorithm which the attestor states for it.
+    pub fn signer(self: &Arc<Self>, attestor: &Attestor) -> KmsSigner {
+        let keys = &attestor.user_owned_grafeas_note.public_keys;
+        KmsSigner {
+            key: Arc::clone(self),
+            candidates: keys
+                .iter()
+                .filter_map(|key| key.pkix_public_key.clone())
+                .collect(),
+        }
+    }
+
+    async fn public(&self) -> Result<&PublicHalf, Unavailable> {
+        self.public.get_or_try_init(|| self.fetch_public()).await
+    }
+
+    async fn fetch_public(&self) -> Result<PublicHalf, Unavailable> {
+        let request = self.client.get_public_key().key_id(self.reference.key_id());
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| self.outage(explain(&error, "kms:GetPublicKey", &self.resource())))?;
+        if answer.key_usage() != Some(&KeyUsageType::SignVerify) {
+            return Err(self.outage("the key is not for signing (SIGN_VERIFY); make one that is"));
+        }
+        complete(answer).ok_or_else(|| self.outage("GetPublicKey answered without a key"))
+    }
+
+    async fn sign(
+        &self,
+        public: &PublicHalf,
+        message: &[u8],
+        algorithm: SigningAlgorithmSpec,
+    ) -> Result<Vec<u8>, Unavailable> {
+        let answer = self
+            .client
+            .sign()
+            .key_id(&public.key_id)
+            .message(Blob::new(message))
+            .message_type(MessageType::Raw)
+            .signing_algorithm(algorithm)
+            .send()
+            .await
+            .map_err(|error| self.outage(explain(&error, "kms:Sign", &self.resource())))?;
+        match answer.signature {
+            Some(signature) => Ok(signature.into_inner()),
+            None => Err(self.outage("Sign answered without a signature")),
+        }
+    }
+
+    fn resource(&self) -> String {
+        format!("key {}", self.reference.key_id())
+    }
+
+    fn outage(&self, message: impl ToString) -> Unavailable {
+        Unavailable::new(format!("AWS KMS {}", self.reference), message)
+    }
+}
+
+fn complete(answer: GetPublicKeyOutput) -> Option<PublicHalf> {
+    Some(PublicHalf {
+        key_id: answer.key_id?,
+        spec: answer.key_spec?,
+        der: answer.public_key?.into_inner(),
+        algorithms: answer.signing_algorithms.unwrap_or_default(),
+    })
+}
+
+/// Signs with a [`KmsKey`] in the name of one attestor.
+#[derive(Debug)]
+pub struct KmsSigner {
+    key: Arc<KmsKey>,
+    candidates: Vec<PkixPublicKey>,
+}
+
+impl KmsSigner {
+    /// The algorithm that the attestor states for this key.
+    fn algorithm(&self, public: &PublicHalf) -> Result<SigningAlgorithmSpec, String> {
+        let stated = self
+            .candidates
+            .iter()
+            .find(|key| der_of_pem(&key.public_key_pem).as_ref() == Some(&public.der))
+            .map(|key| key.signature_algorithm)
+            .ok_or("the attestor has no such key; add it, or name the key that it has")?;
+        let (spec, algorithm) = in_kms(stated);
+        if spec != public.spec || !public.algorithms.contains(&algorithm) {
+            return Err(format!(
+                "the attestor states {stated} for a key of {}; correct the attestor",
+                public.spec
+            ));
+        }
+        Ok(algorithm)
+    }
+}
+
+#[async_trait]
+impl Signer for KmsSigner {
+    async fn sign(&self, payload: &[u8]) -> Result<Vec<u8>, Unavailable> {
+        if payload.len() > MAX_MESSAGE {
+            let size = payload.len();
+            return Err(self.key.outage(format_args!(
+                "the payload has {size} bytes, and KMS signs at most {MAX_MESSAGE}"
+            )));
+        }
+        let public = self.key.public().await?;
+        let algorithm = self.algorithm(public).map_err(|why| self.key.outage(why))?;
+        self.key.sign(public, payload, algorithm).await
+    }
+
+    async fn public_key(&self) -> Result<SignerKey, Unavailable> {
+        Ok(SignerKey::Pkix(pem(&self.key.public().await?.der)))
+    }
+}
+
+/// What KMS calls the kind of key and the algorithm.
+const fn in_kms(algorithm: SignatureAlgorithm) -> (KeySpec, SigningAlgorithmSpec) {
+    use SignatureAlgorithm as A;
+    use SigningAlgorithmSpec as S;
+    match algorithm {
+        A::EcdsaP256Sha256 => (KeySpec::EccNistP256, S::EcdsaSha256),
+        A::EcdsaP384Sha384 => (KeySpec::EccNistP384, S::EcdsaSha384),
+        A::EcdsaP521Sha512 => (KeySpec::EccNistP521, S::EcdsaSha512),
+        A::RsaPss2048Sha256 => (KeySpec::Rsa2048, S::RsassaPssSha256),
+        A::RsaPss3072Sha256 => (KeySpec::Rsa3072, S::RsassaPssSha256),
+        A::RsaPss4096Sha256 => (KeySpec::Rsa4096, S::RsassaPssSha256),
+        A::RsaPss4096Sha512 => (KeySpec::Rsa4096, S::RsassaPssSha512),
+        A::RsaPkcs1_2048Sha256 => (KeySpec::Rsa2048, S::RsassaPkcs1V15Sha256),
+        A::RsaPkcs1_3072Sha256 => (KeySpec::Rsa3072, S::RsassaPkcs1V15Sha256),
+        A::RsaPkcs1_4096Sha256 => (KeySpec::Rsa4096, S::RsassaPkcs1V15Sha256),
+        A::RsaPkcs1_4096Sha512 => (KeySpec::Rsa4096, S::RsassaPkcs1V15Sha512),
+    }
+}
+
+const BEGIN: &str = "-----BEGIN PUBLIC KEY-----";
+const END: &str = "-----END PUBLIC KEY-----";
+
+/// RFC 7468 §13.
+fn pem(der: &[u8]) -> String {
+    let body = Base64::encode(der);
+    let mut text = format!("{BEGIN}\n");
+    let mut rest = body.as_str();
+    while !rest.is_empty() {
+        // Base64 is ASCII: every byte ends a character.
+        let (line, more) = rest.split_at(rest.len().min(64));
+        text.push_str(line);
+        text.push('\n');
+        rest = more;
+    }
+    text + END + "\n"
+}
+
+fn der_of_pem(text: &str) -> Option<Vec<u8>> {
+    let (_, rest) = text.split_once(BEGIN)?;
+    let (body, _) = rest.split_once(END)?;
+    let body: String = body.split_ascii_whitespace().collect();
+    Base64::decode(&body).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pem_has_lines_of_64_and_comes_back() {
+        let der: Vec<u8> = (0..=90).collect();
+        let text = pem(&der);
+        assert!(text.lines().all(|line| line.len() <= 64));
+        assert_eq!(text.lines().count(), 4);
+        assert_eq!(der_of_pem(&text), Some(der));
+    }
+
+    #[test]
+    fn windows_line_ends_do_not_matter() {
+        let text = pem(b"synthetic").replace('\n', "\r\n");
+        assert_eq!(der_of_pem(&text).as_deref(), Some(&b"synthetic"[..]));
+    }
+
+    #[test]
+    fn every_algorithm_of_the_attestor_is_one_of_kms() {
+        let all = SignatureAlgorithm::ALL.map(in_kms);
+        for (i, a) in all.iter().enumerate() {
+            assert!(all[i + 1..].iter().all(|b| a != b), "{a:?} stands for two");
+        }
+    }
+}
