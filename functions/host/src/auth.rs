@@ -15,6 +15,7 @@ pub use authenticator::{
 };
 pub use claims::PlatformClaims;
 pub use identity::Identity;
+pub(crate) use keys::is_confidential;
 
 #[cfg(test)]
 mod tests;

@@ -99,3 +99,79 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     }
     (!text.is_empty() && seconds <= LONGEST).then(|| Duration::from_secs_f64(seconds))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[rstest::rstest]
+    #[case("10s", Some(10_000))]
+    #[case("1m30s", Some(90_000))]
+    #[case("1.5s", Some(1_500))]
+    #[case("500ms", Some(500))]
+    #[case("0", Some(0))]
+    #[case("1h", Some(3_600_000))]
+    #[case("2h", None)]
+    #[case("", None)]
+    #[case("10", None)]
+    #[case("s", None)]
+    #[case("-1s", None)]
+    #[case("1.2.3s", None)]
+    #[case("10 s", None)]
+    fn durations_are_gos(#[case] text: &str, #[case] milliseconds: Option<u128>) {
+        assert_eq!(
+            parse_duration(text).map(|duration| duration.as_millis()),
+            milliseconds
+        );
+    }
+
+    async fn extracted(uri: &str, host: Option<Deadline>) -> Result<Duration, Problem> {
+        let (mut parts, ()) = http::Request::get(uri).body(()).unwrap().into_parts();
+        if let Some(host) = host {
+            parts.extensions.insert(host);
+        }
+        Deadline::from_request_parts(&mut parts, &())
+            .await
+            .map(Deadline::remaining)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_earliest_deadline_holds() {
+        assert_eq!(extracted("/", None).await.unwrap(), DEFAULT);
+        assert_eq!(
+            extracted("/?timeout=3s", None).await.unwrap(),
+            Duration::from_secs(3)
+        );
+        assert_eq!(extracted("/?a=b&timeout=30s", None).await.unwrap(), DEFAULT);
+        let host = Deadline::after(Duration::from_secs(2));
+        assert_eq!(
+            extracted("/?timeout=3s", Some(host)).await.unwrap(),
+            Duration::from_secs(2)
+        );
+        assert_eq!(
+            extracted("/?timeout=1s", Some(host)).await.unwrap(),
+            Duration::from_secs(1)
+        );
+        assert_eq!(
+            host.at_most(Some(500)).remaining(),
+            Duration::from_millis(500)
+        );
+        assert_eq!(host.at_most(Some(u64::MAX)), host);
+        assert_eq!(host.at_most(None), host);
+    }
+
+    #[tokio::test]
+    async fn a_timeout_that_is_none_is_a_mistake() {
+        let problem = extracted("/?timeout=soon", None).await.unwrap_err();
+        assert_eq!(problem.detail(), "`timeout=soon` is no duration");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "[0-9.a-zµ-]{0,12}|\\PC{0,12}") {
+            let _ = parse_duration(&text);
+        }
+    }
+}

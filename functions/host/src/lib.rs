@@ -8,6 +8,7 @@ pub mod config;
 pub mod crypto;
 pub mod deadline;
 pub mod environment;
+pub mod load;
 pub mod problem;
 pub mod secret;
 pub mod server;

@@ -115,10 +115,14 @@ impl Signer {
         use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
         let key = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).unwrap();
         let der: Pkcs8V1Der<'_> = key.as_der().unwrap();
+        let label = "PRIVATE KEY";
+        let body = base64::engine::general_purpose::STANDARD.encode(der.as_ref());
+        let pem = format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n");
+        let key = EncodingKey::from_rsa_pem(pem.as_bytes()).unwrap();
         Self {
             id,
             algorithm: Algorithm::RS256,
-            key: EncodingKey::from_rsa_der(der.as_ref()),
+            key,
         }
     }
 
@@ -558,5 +562,5 @@ fn a_function_without_authentication_is_not_exposed() {
     let functions = [("gate", Some(&access)), ("auditor", None)];
     assert_eq!(guard("127.0.0.1:0".parse().unwrap(), functions), Ok(()));
     let error = guard("0.0.0.0:8080".parse().unwrap(), functions).unwrap_err();
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @"`auth.auditor` is not configured, so auditor may only listen on loopback, and 0.0.0.0:8080 is not: add `auth.auditor`, or listen on 127.0.0.1");
 }

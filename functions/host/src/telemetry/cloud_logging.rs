@@ -216,7 +216,35 @@ mod tests {
             );
             tracing::warn!(attempts = 3, "the registry is slow");
         });
-        insta::assert_json_snapshot!(entries, @"");
+        insta::assert_json_snapshot!(entries, @r#"
+[
+  {
+    "httpRequest": {
+      "requestMethod": "POST",
+      "status": 200
+    },
+    "logging.googleapis.com/labels": {
+      "request_id": "01J"
+    },
+    "logging.googleapis.com/trace": "projects/demo-project/traces/4bf92f3577b34da6a3ce929d0e0e4736",
+    "message": "POST /v1/decisions 200",
+    "severity": "INFO",
+    "target": "postern_host::telemetry::cloud_logging::tests",
+    "time": null
+  },
+  {
+    "attempts": 3,
+    "logging.googleapis.com/labels": {
+      "request_id": "01J"
+    },
+    "logging.googleapis.com/trace": "projects/demo-project/traces/4bf92f3577b34da6a3ce929d0e0e4736",
+    "message": "the registry is slow",
+    "severity": "WARNING",
+    "target": "postern_host::telemetry::cloud_logging::tests",
+    "time": null
+  }
+]
+"#);
     }
 
     #[test]

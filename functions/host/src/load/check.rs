@@ -1,0 +1,173 @@
+//! What a configuration of the right shape can still get wrong.
+
+mod access;
+mod alerts;
+mod registries;
+
+use std::net::SocketAddr;
+
+use regex::Regex;
+
+use super::path::{Place, at};
+use super::shape::Shaped;
+use crate::config::{Config, SecretReference};
+use crate::environment::{Environment, Platform};
+use crate::secret;
+
+/// What is wrong, and where in the configuration.
+type Findings = Vec<(Place, String)>;
+
+/// Finds every mistake in what a configuration means.
+pub(super) fn check(
+    config: &Config,
+    platform: Platform,
+    environment: &dyn Environment,
+    shaped: &Shaped,
+) -> Findings {
+    let mut findings = Findings::new();
+    store(config, platform, &mut findings);
+    listen(config, &mut findings);
+    sources(config, &mut findings);
+    gate(config, &mut findings);
+    signers(config, &mut findings);
+    access::check(&config.auth, platform, &mut findings);
+    registries::check(&config.registries, environment, &mut findings);
+    alerts::check(config, environment, shaped, &mut findings);
+    findings
+}
+
+fn store(config: &Config, platform: Platform, findings: &mut Findings) {
+    let message = match config.store.split_once(':') {
+        Some(("sqlite", path)) if path.is_empty() => "`sqlite:` takes a path".to_owned(),
+        Some(("sqlite", _)) if platform != Platform::Other => format!(
+            "SQLite is refused on {platform}, whose disk ends with the instance: use a database, \
+             `postgres://…`"
+        ),
+        Some(("sqlite", _)) => return,
+        Some((scheme @ ("postgres" | "postgresql"), _)) => {
+            format!("this build has no store of the scheme `{scheme}:` yet: use `sqlite:PATH`")
+        }
+        _ => format!(
+            "`{}` is no store: use `sqlite:PATH`",
+            crate::problem::quoted(&config.store)
+        ),
+    };
+    findings.push((at("store"), message));
+}
+
+fn listen(config: &Config, findings: &mut Findings) {
+    let Some(listen) = &config.listen else { return };
+    let Ok(address) = listen.parse::<SocketAddr>() else {
+        let message = "this should be an address and a port, such as `127.0.0.1:8080`".to_owned();
+        return findings.push((at("listen"), message));
+    };
+    let auth = &config.auth;
+    let nobody = [&auth.gate, &auth.attestor, &auth.auditor, &auth.cases]
+        .iter()
+        .all(|a| a.is_none());
+    let certificates = config
+        .gate
+        .tls
+        .as_ref()
+        .is_some_and(|tls| tls.client_ca.is_some());
+    if !address.ip().is_loopback() && nobody && !certificates {
+        let message = "`auth` is not configured, so only loopback may be listened on: add `auth`, \
+                       or listen on 127.0.0.1";
+        findings.push((at("listen"), message.to_owned()));
+    }
+}
+
+fn sources(config: &Config, findings: &mut Findings) {
+    for (index, source) in config.attestations.iter().enumerate() {
+        let wrong = match source.split_once(':') {
+            Some(("containeranalysis", name)) => !is_project(name),
+            Some(("store", path)) => path.is_empty(),
+            Some((_, rest)) => rest.starts_with("//"),
+            None => source.is_empty(),
+        };
+        if wrong {
+            let message = "attestations are looked for in `store`, `store:DIR`, `registry`, \
+                           `containeranalysis:projects/ID` or a file";
+            findings.push((at("attestations").index(index), message.to_owned()));
+        }
+    }
+    for (name, value) in [("policy", &config.policy), ("attestors", &config.attestors)] {
+        if value.as_deref().is_some_and(str::is_empty) {
+            findings.push((at(name), "this is empty: leave it out".to_owned()));
+        }
+    }
+}
+
+fn is_project(name: &str) -> bool {
+    name.strip_prefix("projects/")
+        .is_some_and(|id| !id.is_empty() && !id.contains('/'))
+}
+
+fn gate(config: &Config, findings: &mut Findings) {
+    if config.gate.max_concurrency == 0 {
+        let message = "no request would ever be let in: use at least 1".to_owned();
+        findings.push((at("gate").key("maxConcurrency"), message));
+    }
+    if let Some(Err(error)) = config.break_glass.ticket.as_deref().map(Regex::new) {
+        let text = error.to_string();
+        let reason = text
+            .lines()
+            .last()
+            .unwrap_or_default()
+            .trim_start_matches("error: ");
+        let message = format!("this is no regular expression: {reason}");
+        findings.push((at("breakGlass").key("ticket"), message));
+    }
+}
+
+fn signers(config: &Config, findings: &mut Findings) {
+    for (index, signer) in config.attestor.signers.iter().enumerate() {
+        let here = at("attestor").key("signers").index(index);
+        if signer.callers.is_empty() {
+            let message = "nobody could ask: name the callers' e-mail addresses or subjects";
+            findings.push((here.key("callers"), message.to_owned()));
+        }
+        if signer.repositories.is_empty() {
+            let message = "nothing could be signed: name the repositories, such as \
+                           `us-docker.pkg.dev/PROJECT/REPO/*`";
+            findings.push((here.key("repositories"), message.to_owned()));
+        }
+        if let Err(message) = key(&signer.key) {
+            findings.push((here.key("key"), message));
+        }
+        let to = signer.to.as_deref();
+        if !matches!(to, None | Some("store" | "registry")) {
+            findings.push((
+                here.key("to"),
+                "this is one of `store`, `registry`".to_owned(),
+            ));
+        }
+    }
+}
+
+/// Keys are references, too, and the one kind of secret that a KMS may hold.
+fn key(reference: &str) -> Result<(), String> {
+    match reference.split_once(':') {
+        Some(("env" | "file", rest)) if !rest.is_empty() => Ok(()),
+        Some(("awskms", rest)) if rest.starts_with("///") && rest.len() > 3 => Ok(()),
+        Some(("gcpkms", _)) => Err("this build cannot sign by Cloud KMS yet: use `file:PATH`, \
+                                    `env:NAME` or `awskms:///ARN-or-alias`"
+            .to_owned()),
+        // It may be the key itself, so it is not shown.
+        _ => Err(
+            "a key is written as `file:PATH`, `env:NAME` or `awskms:///ARN-or-alias`".to_owned(),
+        ),
+    }
+}
+
+/// A secret that cannot be had now will not be had when it is needed.
+fn secret(
+    reference: &SecretReference,
+    place: Place,
+    environment: &dyn Environment,
+    findings: &mut Findings,
+) {
+    if let Err(error) = secret::resolve(reference, environment) {
+        findings.push((place, error.to_string()));
+    }
+}

@@ -1,0 +1,81 @@
+//! Where alerts go.
+
+use std::collections::BTreeSet;
+
+use url::Url;
+
+use super::{Findings, secret};
+use crate::auth::is_confidential;
+use crate::config::{Config, OutputKind};
+use crate::environment::Environment;
+use crate::load::path::at;
+use crate::load::shape::Shaped;
+use crate::problem::quoted;
+
+pub(super) fn check(
+    config: &Config,
+    environment: &dyn Environment,
+    shaped: &Shaped,
+    findings: &mut Findings,
+) {
+    let mut names = BTreeSet::new();
+    for (index, output) in config.outputs.iter().enumerate() {
+        let here = at("outputs").index(index);
+        if output.name.is_empty() {
+            findings.push((
+                here.key("name"),
+                "routes need a name to call it by".to_owned(),
+            ));
+        }
+        if !names.insert(output.name.as_str()) {
+            findings.push((here.key("name"), "another output has this name".to_owned()));
+        }
+        match &output.kind {
+            OutputKind::Webhook {
+                url,
+                secret: reference,
+                ..
+            } => {
+                if let Err(message) = webhook(url) {
+                    findings.push((here.key("url"), message.to_owned()));
+                }
+                if let Some(reference) = reference {
+                    secret(reference, here.key("secret"), environment, findings);
+                }
+            }
+            OutputKind::File { path } if path.is_empty() => {
+                findings.push((
+                    here.key("path"),
+                    "this should be the path of a file".to_owned(),
+                ));
+            }
+            OutputKind::File { .. } | OutputKind::Stdout => {}
+        }
+    }
+    for (index, route) in config.routes.iter().enumerate() {
+        let here = at("routes").index(index).key("to");
+        if route.to.is_empty() {
+            findings.push((
+                here.clone(),
+                "alerts would go nowhere: name an output".to_owned(),
+            ));
+        }
+        // An output that was left out for another mistake is there, as far as its user knows.
+        let known = |name: &str| names.contains(name) || shaped.is_partial(&at("outputs"));
+        for (index, name) in route.to.iter().enumerate().filter(|(_, name)| !known(name)) {
+            let message = format!("there is no output `{}`", quoted(name));
+            findings.push((here.index(index), message));
+        }
+    }
+}
+
+fn webhook(url: &str) -> Result<(), &'static str> {
+    let parsed = Url::parse(url).map_err(|_| "this is no URL")?;
+    if !is_confidential(url) {
+        return Err("this should be an https:// URL (http:// only to loopback)");
+    }
+    match parsed.username().is_empty() && parsed.password().is_none() {
+        true => Ok(()),
+        false => Err("a URL is no place for a secret: sign with `secret: env:NAME`"),
+    }
+}

@@ -1,0 +1,319 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::config::{Access, OnUndetermined, OutputKind, Right};
+
+/// Synthetic; the one of the documentation.
+const SAMPLE: &str = r#"
+store: sqlite:postern-data/postern.db
+policy: policy.yaml
+attestors: attestors.yaml
+attestations: [store, registry]
+projects: {demo-project: 123456789012}
+auth:
+  gate:
+    - {issuer: "https://accounts.google.com", audience: "https://gate.example", claims: {email: "ci@demo-project.iam.gserviceaccount.com"}, may: [decide]}
+    - {issuer: "https://token.actions.githubusercontent.com", audience: "postern", claims: {repository_id: "123", ref: "refs/heads/main"}, may: [decide, attest]}
+  auditor:
+    - {issuer: "https://accounts.google.com", audience: "https://auditor.example", claims: {email: "push@demo-project.iam.gserviceaccount.com"}, may: [ingest]}
+gate: {onUndetermined: deny, maxConcurrency: 8}
+breakGlass: {ticket: "^INC-[0-9]+", maxPerDay: 3}
+registries:
+  - {host: "localhost:5000", plainHttp: true, allowPrivate: true}
+  - host: us-docker.pkg.dev
+    credential: {type: basic, username: ci, password: "env:HOOK_SECRET"}
+attestor:
+  signers:
+    - attestor: projects/demo-project/attestors/built-by-ci
+      key: env:SIGNING_KEY
+      callers: [ci@demo-project.iam.gserviceaccount.com]
+      repositories: ["us-docker.pkg.dev/demo-project/repo/*"]
+outputs:
+  - {name: security, type: webhook, url: "https://hooks.example/postern", secret: "env:HOOK_SECRET"}
+  - {name: log, type: file, path: alerts.ndjson}
+routes:
+  - {match: {severity: HIGH}, to: [security, log]}
+"#;
+
+fn environment(vars: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let hook = ("HOOK_SECRET", "synthetic");
+    vars.iter()
+        .chain([&hook])
+        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+        .collect()
+}
+
+fn read_with(text: &str, vars: &[(&str, &str)]) -> Result<Config, String> {
+    parse("postern.yaml", text, &environment(vars)).map_err(|errors| errors.to_string())
+}
+
+fn mistakes(text: &str) -> String {
+    read_with(text, &[]).unwrap_err()
+}
+
+#[test]
+fn the_documented_sample_is_read() {
+    let config = read_with(SAMPLE, &[]).unwrap();
+    let Some(Access::Issuers(issuers)) = &config.auth.gate else {
+        panic!("issuers")
+    };
+    assert_eq!(issuers[1].may, [Right::Decide, Right::Attest]);
+    assert_eq!(issuers[1].claims["repository_id"], "123");
+    assert_eq!(config.gate.max_concurrency, 8);
+    assert_eq!(config.projects.0["demo-project"], 123_456_789_012);
+    assert!(matches!(
+        &config.outputs[0].kind,
+        OutputKind::Webhook {
+            secret: Some(_),
+            ..
+        }
+    ));
+    assert_eq!(config.routes[0].to, ["security", "log"]);
+}
+
+#[rstest::rstest]
+#[case::nothing("")]
+#[case::comment("# nothing yet\n")]
+#[case::null("~")]
+#[case::empty_sections("gate:\nauth:\noutputs:\n")]
+fn nothing_is_the_embedded_set_up(#[case] text: &str) {
+    let config = read_with(text, &[]).unwrap();
+    assert_eq!(config.store, "sqlite:postern-data/postern.db");
+    assert_eq!(config.attestations, ["store", "registry"]);
+}
+
+#[test]
+fn every_mistake_is_told_at_once() {
+    let text = r#"
+store: redis://cache
+polcy: policy.yaml
+listen: 0.0.0.0:8080
+gate:
+  onUndetermined: maybe
+  maxConcurrency: many
+  compareRepositry: true
+breakGlass: {ticket: "INC-[0-9", maxPerDay: -1}
+attestations: [store, "s3://bucket"]
+registries:
+  - {host: "https://registry.example"}
+  - {host: registry.example, plainHttp: true, credential: {type: basic, username: me}}
+attestor:
+  signers:
+    - {attestor: nonsense, key: "env:K", callers: [a], repositories: [r]}
+    - {attestor: projects/p/attestors/a, key: secret-itself, callers: [], repositories: []}
+outputs:
+  - {name: a, type: webhook, url: "http://hooks.example/"}
+  - {name: a, type: file, path: x}
+  - {name: b, type: file, url: "https://hooks.example/"}
+  - {name: c, type: pubsub, topic: projects/p/topics/t}
+  - {name: d, type: webhook, url: "https://hooks.example/", secret: hunter2}
+  - {name: e, type: webhook, url: "https://hooks.example/", secret: "gcpsm://projects/p/secrets/s"}
+routes:
+  - {match: {severity: huge}, to: [a]}
+"#;
+    insta::assert_snapshot!(mistakes(text), @r#"
+postern.yaml has 24 mistakes:
+  line 2: store: `redis://cache` is no store: use `sqlite:PATH`
+  line 3: polcy: there is no such key here; there are: store, listen, policy, attestors, attestations, projects, auth, gate, breakGlass, registries, attestor, audit, outputs, routes
+  line 4: listen: `auth` is not configured, so only loopback may be listened on: add `auth`, or listen on 127.0.0.1
+  line 6: gate.onUndetermined: this should be one of deny, allow
+  line 7: gate.maxConcurrency: invalid type: string "many", expected usize
+  line 8: gate.compareRepositry: there is no such key here; there are: onUndetermined, compareRepository, indexCoversManifests, allowCodeOutsideImage, maxConcurrency, spool, tls
+  line 9: breakGlass.maxPerDay: invalid value: integer `-1`, expected u32
+  line 9: breakGlass.ticket: this is no regular expression: unclosed character class
+  line 10: attestations[1]: attestations are looked for in `store`, `store:DIR`, `registry`, `containeranalysis:projects/ID` or a file
+  line 12: registries[0].host: this should be a host as in image names, such as `us-docker.pkg.dev` or `localhost:5000`
+  line 13: registries[1].credential: `basic` takes `username` and `password`
+  line 13: registries[1].plainHttp: HTTP without TLS is for loopback, or with `allowPrivate` for a network that you trust
+  line 16: attestor.signers[0].attestor: "nonsense" is not of the form projects/PROJECT/attestors/ID
+  line 17: attestor.signers[1].callers: nobody could ask: name the callers' e-mail addresses or subjects
+  line 17: attestor.signers[1].repositories: nothing could be signed: name the repositories, such as `us-docker.pkg.dev/PROJECT/REPO/*`
+  line 17: attestor.signers[1].key: a key is written as `file:PATH`, `env:NAME` or `awskms:///ARN-or-alias`
+  line 19: outputs[0].url: this should be an https:// URL (http:// only to loopback)
+  line 20: outputs[1].name: another output has this name
+  line 21: outputs[2]: `file` takes `path`
+  line 22: outputs[3].topic: there is no such key here; there are: name, type, url, secret, allowPrivate, path
+  line 22: outputs[3]: this build has no output of type `pubsub`: it is one of webhook, file, stdout
+  line 23: outputs[4].secret: a secret is written as `env:NAME` or `file:PATH`, never as itself
+  line 24: outputs[5].secret: secrets of `gcpsm://` are not supported by this build yet: mount the secret as a file or an environment variable, and write `file:PATH` or `env:NAME`
+  line 26: routes[0].match.severity: this should be one of INFO, LOW, MEDIUM, HIGH, CRITICAL
+"#);
+}
+
+#[test]
+fn mistakes_of_access_are_told_by_entry() {
+    let text = r#"
+auth:
+  gate:
+    - {issuer: "http://issuer.example", audience: "", may: []}
+    - {issuer: "https://issuer.example", may: [decide]}
+    - {issuer: "https://accounts.google.com", audience: a, may: [decide, fly]}
+    - {issuer: "https://accounts.google.com", audience: a, may: [decide]}
+    - {issuer: "https://a.example", audience: a, may: [decide], jwksUri: "https://a.example/1"}
+    - {issuer: "https://a.example", audience: a, may: [decide], jwks: "x"}
+  auditor: platform
+  attestor: nobody
+  cases: []
+"#;
+    insta::assert_snapshot!(mistakes(text), @r#"
+postern.yaml has 12 mistakes:
+  line 4: auth.gate[0].issuer: this should be an https:// URL (http:// only to loopback)
+  line 4: auth.gate[0].audience: tokens meant for anybody would be taken: name this function's audience
+  line 4: auth.gate[0].may: such a caller may do nothing: name rights, or leave the entry out
+  line 5: auth.gate[1]: `audience` is missing
+  line 6: auth.gate[2].may[1]: this should be one of decide, breakGlass, attest, ingest, view, respond, approve
+  line 6: auth.gate[2].claims: anybody can have a token of this issuer: name claims that only yours have
+  line 7: auth.gate[3].claims: anybody can have a token of this issuer: name claims that only yours have
+  line 9: auth.gate[5].jwks: there is no such key here; there are: issuer, audience, claims, jwksUri, may
+  line 9: auth.gate[5].jwksUri: another entry of this issuer says otherwise: keys are those of the issuer
+  line 10: auth.auditor: `platform` believes what stands in front, and nothing does: it is for Cloud Run and Lambda; name issuers here
+  line 11: auth.attestor: invalid value: string "nobody", expected `platform`, or a list of issuers
+  line 12: auth.cases: nobody could call: name an issuer, or leave it out for loopback only
+"#);
+}
+
+#[test]
+fn text_that_is_not_yaml_is_told_with_its_line() {
+    insta::assert_snapshot!(mistakes("store: a\ngate: [1, 2\npolicy: }"), @r#"
+postern.yaml has a mistake:
+  line 3: illegal placement of ':' indicator at line 3, column 7
+"#);
+    insta::assert_snapshot!(mistakes("store: a\nstore: b\n"), @r#"
+postern.yaml has a mistake:
+  line 2: duplicate mapping key: store, set DuplicateKeyPolicy in Options if acceptable at line 2, column 1
+"#);
+    insta::assert_snapshot!(mistakes("- a\n- b\n"), @r#"
+postern.yaml has a mistake:
+  line 1: this should be a mapping with the keys store, listen, policy, attestors, attestations, projects, auth, gate, breakGlass, registries, attestor, audit, outputs, routes
+"#);
+}
+
+#[test]
+fn routes_lead_to_outputs() {
+    let text = "outputs: [{name: a, type: stdout}]\nroutes: [{to: [a, b]}, {to: []}]";
+    insta::assert_snapshot!(mistakes(text), @r#"
+postern.yaml has 2 mistakes:
+  line 2: routes[0].to[1]: there is no output `b`
+  line 2: routes[1].to: alerts would go nowhere: name an output
+"#);
+}
+
+#[test]
+fn variables_are_laid_over_the_file() {
+    let vars = [
+        ("POSTERN__STORE", "sqlite:elsewhere.db"),
+        ("POSTERN__GATE__MAXCONCURRENCY", "16"),
+        ("POSTERN__gate__onUndetermined", "allow"),
+        ("POSTERN__BREAKGLASS__TICKET", "^CHG-[0-9]+$"),
+        ("POSTERN__POLICY", "2024"),
+        ("POSTERN__ATTESTATIONS", "[store]"),
+        ("POSTERN__OUTPUTS__1__PATH", "other.ndjson"),
+        ("POSTERN__OUTPUTS__2", "{name: out, type: stdout}"),
+        ("POSTERN__AUTH__GATE__0__CLAIMS__EMAIL", "other@example.com"),
+        ("POSTERN_LOG", "not ours"),
+    ];
+    let config = read_with(SAMPLE, &vars).unwrap();
+    assert_eq!(config.store, "sqlite:elsewhere.db");
+    assert_eq!(config.gate.max_concurrency, 16);
+    assert_eq!(config.gate.on_undetermined, OnUndetermined::Allow);
+    assert_eq!(config.break_glass.ticket.as_deref(), Some("^CHG-[0-9]+$"));
+    assert_eq!(
+        config.break_glass.max_per_day,
+        Some(3),
+        "the rest of the section stays"
+    );
+    assert_eq!(config.policy.as_deref(), Some("2024"), "text stays text");
+    assert_eq!(config.attestations, ["store"]);
+    assert!(matches!(&config.outputs[1].kind, OutputKind::File { path } if path == "other.ndjson"));
+    assert!(matches!(config.outputs[2].kind, OutputKind::Stdout));
+    let Some(Access::Issuers(issuers)) = &config.auth.gate else {
+        panic!("issuers")
+    };
+    assert_eq!(issuers[0].claims["email"], "other@example.com");
+}
+
+#[test]
+fn sections_that_the_file_has_not_come_from_variables() {
+    let vars = [
+        ("POSTERN__BREAKGLASS__MAXPERDAY", "5"),
+        ("POSTERN__GATE__COMPAREREPOSITORY", "true"),
+    ];
+    let config = read_with("", &vars).unwrap();
+    assert_eq!(config.break_glass.max_per_day, Some(5));
+    assert!(config.gate.compare_repository);
+}
+
+#[test]
+fn mistakes_in_variables_name_the_variable() {
+    let vars = [
+        ("POSTERN__GATE__MAXCONCURRENCY", "lots"),
+        ("POSTERN__GATE__NOSUCHKEY", "1"),
+        ("POSTERN__NOSUCHSECTION", "1"),
+        ("POSTERN__STORE__PATH", "x"),
+        ("POSTERN__ATTESTATIONS", "[store"),
+        ("POSTERN__ROUTES__7__TO", "[a]"),
+        ("POSTERN____STORE", "x"),
+    ];
+    insta::assert_snapshot!(read_with("store: sqlite:x.db\nroutes: []", &vars).unwrap_err(), @r#"
+postern.yaml has 7 mistakes:
+  POSTERN__ATTESTATIONS: its value is not YAML: unclosed bracket '[' at line 1, column 1; put it in quotes
+  POSTERN__GATE__MAXCONCURRENCY: gate.maxConcurrency: invalid type: string "lots", expected usize
+  POSTERN__GATE__NOSUCHKEY: gate.NOSUCHKEY: there is no such key here; there are: onUndetermined, compareRepository, indexCoversManifests, allowCodeOutsideImage, maxConcurrency, spool, tls
+  POSTERN__NOSUCHSECTION: NOSUCHSECTION: there is no such key here; there are: store, listen, policy, attestors, attestations, projects, auth, gate, breakGlass, registries, attestor, audit, outputs, routes
+  POSTERN__ROUTES__7__TO: there is no element `7` in a list of 0
+  POSTERN__STORE__PATH: `PATH` would be inside of a plain value that line 1 sets
+  POSTERN____STORE: its name is not `POSTERN__SECTION__KEY`
+"#);
+}
+
+#[rstest::rstest]
+#[case::cloud_run("K_SERVICE")]
+#[case::lambda("AWS_LAMBDA_FUNCTION_NAME")]
+fn on_a_platform_its_iam_is_believed_and_its_disk_is_not(#[case] variable: &str) {
+    let error = read_with("auth: {gate: platform}", &[(variable, "gate")]).unwrap_err();
+    assert!(error.contains("SQLite is refused on"), "{error}");
+    assert_eq!(error.lines().count(), 2, "nothing else is wrong: {error}");
+}
+
+#[test]
+fn secrets_must_be_there() {
+    let text =
+        "outputs: [{name: a, type: webhook, url: 'https://h.example', secret: 'env:NOT_SET'}]";
+    insta::assert_snapshot!(mistakes(text), @r#"
+postern.yaml has a mistake:
+  line 1: outputs[0].secret: the environment variable `NOT_SET` is not set
+"#);
+}
+
+#[test]
+fn a_file_is_found_by_argument_or_variable() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("postern.yaml");
+    std::fs::write(&path, "policy: here.yaml").unwrap();
+    let name = path.to_str().unwrap();
+    let by_argument = load(Some(&path), &environment(&[])).unwrap();
+    let by_variable = load(None, &environment(&[("POSTERN_CONFIG", name)])).unwrap();
+    assert_eq!(by_argument.policy.as_deref(), Some("here.yaml"));
+    assert_eq!(by_variable.policy.as_deref(), Some("here.yaml"));
+    assert_eq!(load(None, &environment(&[])).unwrap().policy, None);
+    let missing = folder.path().join("missing.yaml");
+    let error = load(Some(&missing), &environment(&[])).unwrap_err();
+    assert!(error.to_string().contains("it cannot be read"), "{error}");
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in "\\PC{0,120}", value in "\\PC{0,40}") {
+        let _ = read_with(&text, &[("POSTERN__GATE__SPOOL", &value), ("POSTERN__AUTH", &text)]);
+    }
+
+    #[test]
+    fn no_shape_makes_it_panic(
+        section in "(store|auth|gate|outputs|routes|registries|attestor|projects|breakGlass)",
+        value in "[\\[\\]{}a-c:, 0-9-]{0,30}",
+    ) {
+        let _ = read_with(&format!("{section}: {value}"), &[]);
+    }
+}
