@@ -1,12 +1,16 @@
 //! The `postern` command: every function in one process, and the operator's commands.
 
 mod commands;
+mod data;
+mod layouts;
 mod outcome;
 mod output;
+mod registries;
+mod render;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use crate::outcome::Outcome;
 
@@ -30,11 +34,15 @@ Exit codes:
 
 #[derive(Subcommand)]
 enum Command {
+    Check(commands::check::Args),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             output::complain(&outcome::Failure::undetermined(error));
@@ -52,5 +60,6 @@ fn main() -> ExitCode {
 
 async fn run(command: Command) -> Outcome {
     match command {
+        Command::Check(args) => commands::check::run(args).await,
     }
 }

@@ -37,12 +37,20 @@ pub(crate) struct Failure {
 impl Failure {
     /// The command line or an input file is wrong: exit 2.
     pub(crate) fn mistake(message: impl ToString) -> Self {
-        Self { exit: Exit::Mistake, message: message.to_string(), remedy: None }
+        Self {
+            exit: Exit::Mistake,
+            message: message.to_string(),
+            remedy: None,
+        }
     }
 
     /// Something needed could not be reached or read: exit 3.
     pub(crate) fn undetermined(message: impl ToString) -> Self {
-        Self { exit: Exit::Undetermined, message: message.to_string(), remedy: None }
+        Self {
+            exit: Exit::Undetermined,
+            message: message.to_string(),
+            remedy: None,
+        }
     }
 
     /// Says what to do about it.
@@ -55,3 +63,13 @@ impl Failure {
 
 /// How a command ends.
 pub(crate) type Outcome = Result<Exit, Failure>;
+
+impl From<postern_wiring::WiringError> for Failure {
+    fn from(error: postern_wiring::WiringError) -> Self {
+        use postern_wiring::WiringError;
+        match error {
+            WiringError::Store(_) => Self::undetermined(error),
+            _ => Self::mistake(error),
+        }
+    }
+}

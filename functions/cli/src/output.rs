@@ -41,9 +41,9 @@ fn write(
 ) -> Result<(), Failure> {
     let mut out = anstream::stdout();
     match what(&mut out).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::undetermined(format_args!("standard output: {error}")))
-        }
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::undetermined(
+            format_args!("standard output: {error}"),
+        )),
         _ => Ok(()),
     }
 }

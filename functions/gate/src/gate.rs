@@ -368,13 +368,11 @@ impl Gate {
 
 /// The second record of a break-glass in an outage: a structured log line of severity CRITICAL.
 fn shout(decision: &Decision, outage: &Unavailable) {
-    let record = serde_json::to_string(decision).unwrap_or_default();
-    tracing::error!(
-        severity = "CRITICAL",
-        decision = %record,
-        outage = %outage,
-        "break-glass was answered from the spool, because the journal is down"
-    );
+    let message = format!("break-glass was answered from the spool: {outage}");
+    let record = serde_json::to_value(decision).unwrap_or_default();
+    if let Err(error) = postern_host::telemetry::critical(&message, &record) {
+        tracing::error!(%error, decision = decision.id, "standard output cannot be written");
+    }
 }
 
 fn dry_run(images: &[postern_core::decision::ImageDecision]) -> bool {

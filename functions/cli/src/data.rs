@@ -1,0 +1,125 @@
+//! The data directory of commands that work without a server.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use postern_core::decision::Decision;
+use postern_core::entry::Entry;
+use postern_core::ports::{BreakGlassUses, EmergencySpool, Journal, RevocationList, Unavailable};
+use postern_core::revocation::Revocations;
+use postern_gate::DecisionObserver;
+use postern_store::{Spool, Store};
+
+use crate::outcome::Failure;
+
+/// The name of the database in a data directory.
+const DATABASE: &str = "postern.db";
+/// Where break-glass is spooled in a data directory.
+pub(crate) const SPOOL: &str = "spool";
+
+#[derive(clap::Args, Clone)]
+pub(crate) struct Args {
+    /// The data directory: journal, revocations, attestations.
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "POSTERN_DATA",
+        default_value = "postern-data"
+    )]
+    pub(crate) data: PathBuf,
+}
+
+/// A data directory, or nothing where there is none and none is needed.
+pub(crate) struct Data {
+    directory: PathBuf,
+    store: Option<Store>,
+}
+
+impl Data {
+    /// Opens the data directory if there is one; `needed` makes it.
+    pub(crate) async fn open(args: &Args, needed: bool) -> Result<Arc<Self>, Failure> {
+        let store = if needed || args.data.join(DATABASE).exists() {
+            Some(open_store(&args.data).await?)
+        } else {
+            None
+        };
+        Ok(Arc::new(Self {
+            directory: args.data.clone(),
+            store,
+        }))
+    }
+
+    pub(crate) fn store(&self) -> Option<&Store> {
+        self.store.as_ref()
+    }
+}
+
+/// Opens, or makes, the database of a data directory.
+pub(crate) async fn open_store(directory: &Path) -> Result<Store, Failure> {
+    Store::open_directory(directory).await.map_err(|error| {
+        Failure::undetermined(format_args!(
+            "the data directory {}: {error}",
+            directory.display()
+        ))
+        .remedy("name another one with --data DIR")
+    })
+}
+
+/// The time, in milliseconds.
+pub(crate) fn now() -> Timestamp {
+    let now = Timestamp::now();
+    now.round(jiff::Unit::Millisecond).unwrap_or(now)
+}
+
+/// Who acts where a command works on a data directory: a name, and never a second person.
+pub(crate) fn local_actor() -> String {
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
+    format!("local:{}", user.as_deref().unwrap_or("unknown"))
+}
+
+#[async_trait]
+impl RevocationList for Data {
+    async fn revocations(&self) -> Result<Revocations, Unavailable> {
+        match &self.store {
+            Some(store) => store.revocations().await,
+            None => Ok(Revocations::default()),
+        }
+    }
+}
+
+#[async_trait]
+impl Journal for Data {
+    /// Without a data directory there is nothing to record in: the decision is only printed.
+    async fn append(&self, entries: Vec<Entry>) -> Result<(), Unavailable> {
+        match &self.store {
+            Some(store) => store.append(entries).await,
+            None => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl BreakGlassUses for Data {
+    async fn break_glass_uses(&self, caller: &str, since: Timestamp) -> Result<u32, Unavailable> {
+        match &self.store {
+            Some(store) => store.break_glass_uses(caller, since).await,
+            None => Ok(0),
+        }
+    }
+}
+
+#[async_trait]
+impl EmergencySpool for Data {
+    async fn record(&self, entry: &Entry) -> Result<(), Unavailable> {
+        let spool = Spool::open(&self.directory.join(SPOOL))
+            .map_err(|error| Unavailable::new("spool", error))?;
+        spool.record(entry).await
+    }
+}
+
+#[async_trait]
+impl DecisionObserver for Data {
+    async fn decided(&self, _decision: &Decision) {}
+}

@@ -1,0 +1,85 @@
+//! How commands reach registries.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use postern_core::image::ImageReference;
+use postern_host::config::{Config, Credential, Registry as Listed};
+use postern_host::environment::Process;
+use postern_host::load;
+use postern_registry::Registry;
+
+use crate::outcome::Failure;
+
+#[derive(clap::Args, Clone)]
+pub(crate) struct Args {
+    /// A configuration file; of it, `registries` and `projects` are used.
+    #[arg(long, value_name = "FILE", env = "POSTERN_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+impl Args {
+    /// The configuration, checked whole; without a file every default.
+    pub(crate) fn config(&self) -> Result<Config, Failure> {
+        match &self.config {
+            Some(path) => load::load(Some(path), &Process).map_err(Failure::mistake),
+            None => Ok(Config::default()),
+        }
+    }
+}
+
+/// A client for the registries of a configuration. A registry that an image names by a loopback
+/// host is this machine's own, and spoken to without TLS, as `docker` does.
+pub(crate) async fn client(config: &Config, images: &[String]) -> Result<Arc<Registry>, Failure> {
+    let mut listed = config.registries.clone();
+    for image in images {
+        let Ok(image) = ImageReference::parse(image) else {
+            continue;
+        };
+        let host = image.registry();
+        if is_loopback(host) && !listed.iter().any(|registry| registry.host == host) {
+            listed.push(Listed {
+                host: host.to_owned(),
+                plain_http: true,
+                allow_private: true,
+                realms: Vec::new(),
+                credential: Credential::DockerConfig,
+            });
+        }
+    }
+    Ok(postern_wiring::registry(&listed, &Process).await?)
+}
+
+fn is_loopback(host: &str) -> bool {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    name == "localhost"
+        || address
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_loopback;
+
+    #[test]
+    fn only_this_machine_is_spoken_to_without_tls() {
+        for host in [
+            "localhost",
+            "localhost:5000",
+            "127.0.0.1:5000",
+            "[::1]:5000",
+        ] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in [
+            "localhost.example",
+            "10.0.0.1:5000",
+            "gcr.io",
+            "127.0.0.1.example:80",
+        ] {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+}

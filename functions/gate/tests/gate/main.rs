@@ -1,0 +1,5 @@
+//! The gate through its real router.
+
+mod admission;
+mod decisions;
+mod world;

@@ -1,0 +1,43 @@
+//! Turns words of a configuration or a command line into adapters. For binaries only: the functions
+//! themselves know no adapter.
+
+mod registry;
+mod sources;
+mod trust;
+
+pub use registry::registry;
+pub use sources::{sink, source};
+pub use trust::trust;
+
+use postern_store::StoreError;
+use postern_store::files::FileError;
+
+/// Why an adapter could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WiringError {
+    /// A word that means nothing, or something that this build or version cannot do.
+    #[error("{0}")]
+    Mistake(String),
+    /// A local file that is missing or wrong.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl WiringError {
+    fn mistake(message: impl ToString) -> Self {
+        Self::Mistake(message.to_string())
+    }
+
+    /// The scheme is known, and this build was made without it.
+    #[cfg(not(all(feature = "aws", feature = "gcp")))]
+    fn not_built(what: &str, feature: &str) -> Self {
+        Self::Mistake(format!(
+            "{what} needs the cargo feature `{feature}`, which this build was made without; \
+             build with --features {feature} (or full)"
+        ))
+    }
+}

@@ -1,0 +1,73 @@
+//! Where attestations are looked for, and where they are stored.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use postern_core::ports::{AttestationSink, AttestationSource};
+use postern_registry::{Registry, RegistryAttestations};
+use postern_store::Store;
+use postern_store::files::FileAttestations;
+
+use crate::WiringError;
+
+const CONTAINER_ANALYSIS: &str = "containeranalysis:";
+const STORE: &str = "store:";
+
+/// The source that a word means: `store` (the one given), `store:DIR`, `registry`, or a file of
+/// occurrences.
+///
+/// # Errors
+/// If the word means nothing, or what it names cannot be opened.
+pub async fn source(
+    word: &str,
+    store: Option<&Store>,
+    registry: &Arc<Registry>,
+) -> Result<Arc<dyn AttestationSource>, WiringError> {
+    if word == "registry" {
+        return Ok(Arc::new(RegistryAttestations::new(Arc::clone(registry))));
+    }
+    if let Some(directory) = word.strip_prefix(STORE) {
+        return Ok(Arc::new(
+            Store::open_directory_read_only(Path::new(directory)).await?,
+        ));
+    }
+    if let ("store", Some(store)) = (word, store) {
+        return Ok(Arc::new(store.clone()));
+    }
+    if word == "store" {
+        return Err(WiringError::mistake("which store? write store:DIR"));
+    }
+    if word.starts_with(CONTAINER_ANALYSIS) {
+        return Err(container_analysis());
+    }
+    Ok(Arc::new(FileAttestations::open(Path::new(word))?))
+}
+
+/// The sink that a word means: `store`, `store:DIR`, `registry`.
+///
+/// # Errors
+/// As [`source`].
+pub async fn sink(
+    word: &str,
+    store: Option<&Store>,
+    registry: &Arc<Registry>,
+) -> Result<Arc<dyn AttestationSink>, WiringError> {
+    if let Some(directory) = word.strip_prefix(STORE) {
+        return Ok(Arc::new(Store::open_directory(Path::new(directory)).await?));
+    }
+    match (word, store) {
+        ("registry", _) => Ok(Arc::new(RegistryAttestations::new(Arc::clone(registry)))),
+        ("store", Some(store)) => Ok(Arc::new(store.clone())),
+        _ if word.starts_with(CONTAINER_ANALYSIS) => Err(container_analysis()),
+        _ => Err(WiringError::mistake(format_args!(
+            "attestations cannot be stored in {word:?}; write store:DIR or registry"
+        ))),
+    }
+}
+
+fn container_analysis() -> WiringError {
+    WiringError::mistake(
+        "Container Analysis is not read by this version; export the occurrences to a file \
+         (gcloud container binauthz attestations list --format=json > FILE) and name the file",
+    )
+}
