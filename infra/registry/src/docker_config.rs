@@ -349,19 +349,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_helper_is_asked_for_the_server() {
+    async fn a_helper_answers_or_it_is_an_error() {
         let found = helper(r#"printf '{"Username":"%s","Secret":"%s"}' "$1" "$(cat)""#).await;
         assert_eq!(found, Ok(Some("get:registry.example".to_owned())));
         let found = helper(r#"echo '{"Username":"<token>","Secret":"t"}'"#).await;
         assert_eq!(found, Ok(Some("identity t".to_owned())));
         let found = helper("echo credentials not found in native keychain; exit 1").await;
         assert_eq!(found, Ok(None), "a host that it does not know");
-    }
-
-    #[tokio::test]
-    async fn a_helper_that_fails_or_floods_is_an_error() {
         insta::assert_snapshot!(helper("echo locked; exit 1").await.unwrap_err(), @"failed: locked");
         insta::assert_snapshot!(helper("echo hello").await.unwrap_err(), @"printed something else than a credential");
-        insta::assert_snapshot!(helper("yes x | head -c 200000").await.unwrap_err(), @"printed something else than a credential");
+        let flooded = helper("yes x | head -c 200000").await;
+        assert!(flooded.is_err(), "{flooded:?}");
     }
 }

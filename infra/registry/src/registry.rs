@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use oci_spec::distribution::ErrorResponse;
 use postern_core::image::{ImageReference, shortened};
 use postern_core::ports::{ImageResolver, ResolvedImage, Unavailable};
 use reqwest::header::{LOCATION, RETRY_AFTER};
 use reqwest::{Method, StatusCode};
+use serde::Deserialize;
 use url::Url;
 
 use crate::auth::{Authenticator, Scope};
@@ -184,10 +184,22 @@ pub(crate) fn refusal(endpoint: &Endpoint, answer: &Answer, asked: &str) -> Unav
     endpoint.unavailable(message)
 }
 
-/// The first error of the registry's own list (distribution specification, "Error Codes").
+/// The registry's own list of errors (distribution specification, "Error Codes"); the codes are
+/// left as text, because registries invent some.
+#[derive(Deserialize)]
+struct RegistryErrors {
+    errors: Vec<OneError>,
+}
+
+#[derive(Deserialize)]
+struct OneError {
+    code: String,
+    #[serde(default)]
+    message: String,
+}
+
 fn registry_error(body: &[u8]) -> Option<String> {
-    let errors: ErrorResponse = serde_json::from_slice(body).ok()?;
-    let first = errors.detail().first()?;
-    let message = first.message().as_deref().unwrap_or_default();
-    Some(shortened(&format!("{}: {message}", first.code())))
+    let listed: RegistryErrors = serde_json::from_slice(body).ok()?;
+    let first = listed.errors.first()?;
+    Some(shortened(&format!("{}: {}", first.code, first.message)))
 }
