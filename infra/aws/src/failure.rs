@@ -15,17 +15,20 @@ where
     R: Debug + 'static,
 {
     match error {
-        SdkError::ServiceError(service) => refusal(service.err(), permission, resource),
+        SdkError::ServiceError(service) if service.err().code().is_some() => {
+            refusal(service.err(), permission, resource)
+        }
         SdkError::TimeoutError(_) => "it did not answer in time".to_owned(),
         SdkError::DispatchFailure(failure) if failure.is_timeout() => {
             "it did not answer in time".to_owned()
         }
+        SdkError::DispatchFailure(_) => format!("it could not be reached: {}", causes(error)),
         other => causes(other),
     }
 }
 
 fn refusal(error: &impl ProvideErrorMetadata, permission: &str, resource: &str) -> String {
-    let code = error.code().unwrap_or("an error without a code");
+    let code = error.code().unwrap_or_default();
     let message: String = error
         .message()
         .unwrap_or_default()

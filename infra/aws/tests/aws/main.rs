@@ -1,0 +1,12 @@
+//! The adapters over HTTP: against moto, and against answers that moto does not give.
+
+#[cfg(test)]
+mod canned;
+#[cfg(test)]
+mod emulated;
+#[cfg(test)]
+mod moto;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod session;
