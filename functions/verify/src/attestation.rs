@@ -255,8 +255,8 @@ impl<'a> Search<'a> {
                     detail,
                 });
             }
-            self.verifications += 1;
-            match verify(key, payload, &signature.signature.0, self.terms.at) {
+            let bytes = &signature.signature.0;
+            match verify(key, payload, bytes, self.terms.at, &mut self.verifications) {
                 Ok(verified) => return Ok(verified),
                 Err(rejection) => failure = Some(rejection),
             }
@@ -325,8 +325,10 @@ fn verify(
     payload: &[u8],
     signature: &[u8],
     at: Timestamp,
+    work: &mut usize,
 ) -> Result<Verified, Rejection> {
     if signature.len() > MAX_SIGNATURE {
+        *work += 1;
         return Err(Rejection {
             code: ReasonCode::SignatureMalformed,
             detail: format!(
@@ -335,7 +337,7 @@ fn verify(
             ),
         });
     }
-    match key.verify(payload, signature, at) {
+    match key.verify_counting(payload, signature, at, work) {
         Ok(valid_until) => Ok(Verified {
             key_id: key.id().to_owned(),
             algorithm: key.algorithm(),

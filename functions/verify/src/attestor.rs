@@ -142,12 +142,25 @@ impl TrustedKey {
         signature: &[u8],
         at: Timestamp,
     ) -> Result<Option<Timestamp>, SignatureError> {
+        self.verify_counting(payload, signature, at, &mut 0)
+    }
+
+    /// The same, and adds to `work` how many signatures were verified for it.
+    pub(crate) fn verify_counting(
+        &self,
+        payload: &[u8],
+        signature: &[u8],
+        at: Timestamp,
+        work: &mut usize,
+    ) -> Result<Option<Timestamp>, SignatureError> {
+        // Even what is refused by its form takes time.
+        *work += 1;
         #[cfg(not(feature = "pgp"))]
         let _ = at;
         match &self.material {
             Material::Pkix(key) => key.verify(payload, signature).map(|()| None),
             #[cfg(feature = "pgp")]
-            Material::Pgp(key) => key.verify(payload, signature, at),
+            Material::Pgp(key) => key.verify_counting(payload, signature, at, work),
         }
     }
 

@@ -63,6 +63,18 @@ impl PgpKey {
         message: &[u8],
         at: Timestamp,
     ) -> Result<Option<Timestamp>, SignatureError> {
+        self.verify_counting(payload, message, at, &mut 0)
+    }
+
+    /// The same, and adds to `work` how often arithmetic was done: a message may have several
+    /// signatures, and each may be by any of several keys.
+    pub(crate) fn verify_counting(
+        &self,
+        payload: &[u8],
+        message: &[u8],
+        at: Timestamp,
+        work: &mut usize,
+    ) -> Result<Option<Timestamp>, SignatureError> {
         let message = message::read(message).map_err(SignatureError::Malformed)?;
         if message.text != payload {
             return Err(invalid(
@@ -71,7 +83,7 @@ impl PgpKey {
         }
         let mut failure = None;
         for signature in &message.signatures {
-            match self.verify_one(signature, &message.text, at) {
+            match self.verify_one(signature, &message.text, at, work) {
                 Ok(valid_until) => return Ok(valid_until),
                 Err(error) => failure = failure.or(Some(error)),
             }
@@ -84,10 +96,12 @@ impl PgpKey {
         signature: &Signature,
         text: &[u8],
         at: Timestamp,
+        work: &mut usize,
     ) -> Result<Option<Timestamp>, SignatureError> {
         let made = check_kind(signature)?;
         let mut maker = None;
         for component in &self.components {
+            *work += 1;
             if component.verify(signature, text) {
                 maker = Some(component);
                 break;

@@ -37,7 +37,10 @@ pub enum SignerError {
     #[error("the key is encrypted; give its passphrase")]
     PassphraseNeeded,
     /// Wrong passphrase, or an encryption that is not known.
-    #[error("the key cannot be decrypted: {0}")]
+    #[error(
+        "the key cannot be decrypted (is the passphrase right? is it AES, as openssl pkcs8 -topk8 \
+         makes it?): {0}"
+    )]
     Decryption(String),
     /// A key that Binary Authorization knows no algorithm for, or a broken one.
     #[error("the private key cannot be used: {0}")]

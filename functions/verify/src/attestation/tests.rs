@@ -296,7 +296,11 @@ fn what_does_not_count() {
         let world = World::new();
         let mut occurrence = world.occurrence();
         spoil(&world, &mut occurrence);
-        assert_eq!(world.codes(&[occurrence.clone()]), [code], "{name}");
+        assert_eq!(
+            world.codes(std::slice::from_ref(&occurrence)),
+            [code],
+            "{name}"
+        );
         let both = [occurrence, world.occurrence()];
         assert_eq!(
             world.codes(&both),
@@ -344,7 +348,10 @@ fn the_second_signature_of_an_attestation_counts() {
 fn the_repository_is_compared_only_where_that_is_asked_for() {
     let mut world = World::new();
     let elsewhere = world.occurrence_of("us-docker.pkg.dev/other/repo/app", world.digest);
-    assert_eq!(world.codes(&[elsewhere.clone()]), [ReasonCode::Attested]);
+    assert_eq!(
+        world.codes(std::slice::from_ref(&elsewhere)),
+        [ReasonCode::Attested]
+    );
     world.compare_repository = true;
     assert_eq!(
         world.codes(&[elsewhere]),
@@ -359,7 +366,7 @@ fn an_index_covers_a_manifest_only_where_the_caller_says_so() {
     let index = Digest::of(b"index");
     let of_index = world.occurrence_of("us-docker.pkg.dev/demo-project/repo/app", index);
     assert_eq!(
-        world.codes(&[of_index.clone()]),
+        world.codes(std::slice::from_ref(&of_index)),
         [ReasonCode::NoAttestation]
     );
     world.covering_index = Some(index);
@@ -416,7 +423,7 @@ fn an_attestor_without_keys_can_never_be_met() {
     let occurrence = world.occurrence();
     world.attestor = attestor(&[]);
     assert_eq!(
-        world.codes(&[occurrence.clone()]),
+        world.codes(std::slice::from_ref(&occurrence)),
         [ReasonCode::AttestorWithoutKeys]
     );
     world.attestor = attestor(&["no key"]);

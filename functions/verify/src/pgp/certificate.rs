@@ -92,11 +92,8 @@ pub(crate) fn components(certificate: &SignedPublicKey) -> Result<Vec<Component>
         });
     let expires = end_of(primary, statement);
     let mut components = Vec::new();
-    let primary_signs = match flags(statement) {
-        Some(may_sign) => may_sign,
-        // A key without flags does what its algorithm can (RFC 9580, section 5.2.3.29).
-        None => true,
-    };
+    // A key without flags does what its algorithm can (RFC 9580, section 5.2.3.29).
+    let primary_signs = flags(statement).unwrap_or(true);
     if primary_signs && is_strong_key(primary) {
         components.push(Component {
             key: Key::Primary(Box::new(primary.clone())),
@@ -123,7 +120,7 @@ pub(crate) fn components(certificate: &SignedPublicKey) -> Result<Vec<Component>
     }
     if components.is_empty() {
         return Err(
-            "none of its keys may sign by RSA (2048 bits or more), ECDSA or EdDSA".to_owned(),
+            "none of its keys may sign by RSA (2048 to 4096 bits), ECDSA or EdDSA".to_owned(),
         );
     }
     Ok(components)
@@ -218,7 +215,7 @@ fn strong(signature: &Signature) -> bool {
 fn is_strong_key(key: &impl KeyDetails) -> bool {
     use rsa_size::modulus_bits;
     match key.public_params() {
-        PublicParams::RSA(params) => (2048..=8192).contains(&modulus_bits(params)),
+        PublicParams::RSA(params) => (2048..=4096).contains(&modulus_bits(params)),
         PublicParams::ECDSA(_)
         | PublicParams::EdDSALegacy(_)
         | PublicParams::Ed25519(_)

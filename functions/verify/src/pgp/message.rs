@@ -54,7 +54,9 @@ fn packets(bytes: &[u8]) -> Result<Vec<Packet>, String> {
 }
 
 fn unfold(compressed: &CompressedData) -> Result<Vec<u8>, String> {
-    let unreadable = |error: &dyn std::fmt::Display| format!("it cannot be decompressed: {error}");
+    let unreadable = |error: &dyn std::fmt::Display| {
+        format!("it cannot be decompressed (gpg: --compress-algo zip): {error}")
+    };
     let reader = compressed
         .decompress()
         .map_err(|error| unreadable(&error))?;

@@ -405,7 +405,7 @@ fn keys_that_cannot_be_trusted_are_refused_with_a_reason() {
     let one = armored_public(&ed25519());
     let mut bare = ed25519();
     bare.details.users.clear();
-    let small = "a key of 64 KiB and more ".repeat(3_000);
+    let large = "a key of 64 KiB and more ".repeat(3_000);
     for (text, why) in [
         (format!("{one}{one}"), "more than one armored block"),
         (
@@ -415,7 +415,8 @@ fn keys_that_cannot_be_trusted_are_refused_with_a_reason() {
         (one[..one.len() / 2].to_owned(), "line is missing"),
         (one.replacen('=', "!", 1), "cannot be used"),
         (armored_public(&bare), "no valid self-signature"),
-        (small, "more than 65536 bytes"),
+        ("none of its keys may sign",),
+        (large, "more than 65536 bytes"),
     ] {
         let error = PgpKey::from_armored(&text).unwrap_err().to_string();
         assert!(error.contains(why), "{error}");
