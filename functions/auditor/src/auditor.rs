@@ -1,0 +1,347 @@
+//! Takes events in: reads, classifies, decides, writes. What it returned `Ok` for is written.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use postern_core::case::Case;
+use postern_core::change::{Quarantined, SeenEvent};
+use postern_core::decision::Decision;
+use postern_core::entry::{Entry, EventReceipt, Record};
+use postern_core::event::AuditEvent;
+use postern_core::image::Digest;
+use postern_core::ports::{AuditStore, Committed, Unavailable};
+use postern_host::problem::quoted;
+
+use crate::classify::{classify, classify_as, reused_id, unreadable};
+use crate::decide::{Intake, Standing, decide};
+use crate::detection::Catalogue;
+use crate::journal;
+use crate::parse::{self, Form, Unreadable};
+
+/// A case that others change at the same time is read again this often.
+const TRIES: usize = 16;
+
+/// Whose entries are believed, and from where. Empty: any.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Believed {
+    /// Projects whose entries are expected.
+    pub projects: Vec<String>,
+    /// Subscriptions that may deliver, `projects/P/subscriptions/S`.
+    pub subscriptions: Vec<String>,
+}
+
+impl From<&postern_host::config::Audit> for Believed {
+    fn from(audit: &postern_host::config::Audit) -> Self {
+        Self {
+            projects: audit.projects.clone(),
+            subscriptions: audit.subscriptions.clone(),
+        }
+    }
+}
+
+/// What became of a delivery. Whichever it is, it is durable and may be acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Received {
+    /// It is recorded, with so many findings.
+    Recorded(usize),
+    /// It was recorded before.
+    Known,
+    /// It could not be read, and is kept as it came.
+    Quarantined,
+}
+
+/// The auditor over its state.
+pub struct Auditor {
+    store: Arc<dyn AuditStore>,
+    catalogue: Catalogue,
+    believed: Believed,
+    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    on_alert: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl Auditor {
+    /// An auditor with these detections over this state.
+    pub fn new(store: Arc<dyn AuditStore>, catalogue: Catalogue, believed: Believed) -> Self {
+        Self {
+            store,
+            catalogue,
+            believed,
+            clock: Arc::new(Timestamp::now),
+            on_alert: Arc::new(|| {}),
+        }
+    }
+
+    /// Takes the time from elsewhere.
+    #[must_use]
+    pub fn with_clock(mut self, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Is called after an alert was written to the outbox, such as to wake the notifier.
+    #[must_use]
+    pub fn on_alert(mut self, wake: impl Fn() + Send + Sync + 'static) -> Self {
+        self.on_alert = Arc::new(wake);
+        self
+    }
+
+    /// Whether this subscription may deliver. With none configured, any may.
+    pub fn believes_subscription(&self, name: Option<&str>) -> bool {
+        let known = &self.believed.subscriptions;
+        known.is_empty() || name.is_some_and(|name| known.iter().any(|known| known == name))
+    }
+
+    /// Takes one entry in, as it was delivered by `route`.
+    ///
+    /// # Errors
+    /// If the state could not be read or written. Nothing was changed; deliver it again.
+    pub async fn receive(
+        &self,
+        raw: &[u8],
+        route: &str,
+        form: Form,
+    ) -> Result<Received, Unavailable> {
+        match parse::event(raw, form).and_then(|event| self.expected(event)) {
+            Ok(event) => self.receive_event(event, raw).await,
+            Err(reason) => self.quarantine(raw, route, &reason).await,
+        }
+    }
+
+    /// Keeps a delivery that holds no entry.
+    ///
+    /// # Errors
+    /// As [`Self::receive`].
+    pub async fn quarantine(
+        &self,
+        raw: &[u8],
+        route: &str,
+        reason: &Unreadable,
+    ) -> Result<Received, Unavailable> {
+        let now = (self.clock)();
+        tracing::warn!(route, %reason, "an entry could not be read and is kept in quarantine");
+        count("unreadable", "other");
+        let observed = unreadable(&self.catalogue, raw, route, reason, now);
+        let intake = Intake {
+            seen: seen(observed.event_key.clone(), Digest::of(raw), raw, now),
+            receipt: Some(receipt(observed.event_key.clone(), raw, false)),
+            quarantine: Some(Quarantined {
+                id: new_id(),
+                received_at: now,
+                route: quoted(route),
+                reason: reason.to_string(),
+                raw: raw.to_vec(),
+            }),
+            entries: Vec::new(),
+            observed: vec![observed],
+        };
+        Ok(match self.take(&intake).await? {
+            Taken::Written => Received::Quarantined,
+            Taken::Known | Taken::Reused => Received::Known,
+        })
+    }
+
+    /// Looks at a decision that the gate has journalled under the decision's id.
+    ///
+    /// # Errors
+    /// As [`Self::receive`].
+    pub async fn record_decision(&self, decision: &Decision) -> Result<Received, Unavailable> {
+        self.record(&Entry {
+            id: decision.id.clone(),
+            at: decision.decided_at,
+            record: Record::Decision(Box::new(decision.clone())),
+        })
+        .await
+    }
+
+    /// Looks at an entry that is in the journal already.
+    ///
+    /// # Errors
+    /// As [`Self::receive`].
+    pub async fn record(&self, entry: &Entry) -> Result<Received, Unavailable> {
+        if journal::findings_of_entry(&self.catalogue, entry).is_empty() {
+            return Ok(Received::Recorded(0));
+        }
+        self.take_entry(entry, false).await
+    }
+
+    /// Takes an entry of the spool into the journal, under its own id, and looks at it.
+    ///
+    /// # Errors
+    /// As [`Self::receive`]. The entry stays in the spool until this is `Ok`.
+    pub async fn take_in(&self, entry: &Entry) -> Result<Received, Unavailable> {
+        self.take_entry(entry, true).await
+    }
+
+    /// Cases, newest first.
+    ///
+    /// # Errors
+    /// If they could not be read.
+    pub async fn cases(&self, limit: u32) -> Result<Vec<Case>, Unavailable> {
+        self.store.cases(limit).await
+    }
+
+    /// One case.
+    ///
+    /// # Errors
+    /// If it could not be read.
+    pub async fn case(&self, id: &str) -> Result<Option<Case>, Unavailable> {
+        self.store.case(id).await
+    }
+
+    fn expected(&self, event: AuditEvent) -> Result<AuditEvent, Unreadable> {
+        let known = &self.believed.projects;
+        if known.is_empty() || known.contains(&event.project) {
+            Ok(event)
+        } else {
+            Err(Unreadable::UnexpectedProject(quoted(&event.project)))
+        }
+    }
+
+    async fn receive_event(&self, event: AuditEvent, raw: &[u8]) -> Result<Received, Unavailable> {
+        let now = (self.clock)();
+        let intake = Intake {
+            seen: seen(event.key(), event.content(), raw, now),
+            receipt: Some(receipt(event.key(), raw, true)),
+            quarantine: None,
+            entries: Vec::new(),
+            observed: classify(&self.catalogue, &event),
+        };
+        let outcome = match self.take(&intake).await? {
+            Taken::Written => Received::Recorded(intake.observed.len()),
+            Taken::Known => Received::Known,
+            Taken::Reused => self.receive_reused(&event, raw, now).await?,
+        };
+        count(outcome.as_str(), event.stream.as_str());
+        Ok(outcome)
+    }
+
+    /// An id that was used before with other content: that is a finding, and what the event says is
+    /// not dropped for it.
+    async fn receive_reused(
+        &self,
+        event: &AuditEvent,
+        raw: &[u8],
+        now: Timestamp,
+    ) -> Result<Received, Unavailable> {
+        let content = event.content();
+        let key = format!("{}|{content}", event.key());
+        let mut observed = vec![reused_id(&self.catalogue, event, &key, now)];
+        observed.extend(classify_as(&self.catalogue, event, &key));
+        let intake = Intake {
+            seen: seen(key.clone(), content, raw, now),
+            receipt: Some(receipt(key, raw, true)),
+            quarantine: None,
+            entries: Vec::new(),
+            observed,
+        };
+        Ok(match self.take(&intake).await? {
+            Taken::Written => Received::Recorded(intake.observed.len()),
+            Taken::Known | Taken::Reused => Received::Known,
+        })
+    }
+
+    async fn take_entry(&self, entry: &Entry, append: bool) -> Result<Received, Unavailable> {
+        let unwritable = |e: serde_json::Error| Unavailable::new("journal entry", e);
+        let now = (self.clock)();
+        let intake = journal::intake(&self.catalogue, entry, append, now).map_err(unwritable)?;
+        let reused = match self.take(&intake).await? {
+            Taken::Written => return Ok(Received::Recorded(intake.observed.len())),
+            Taken::Known => return Ok(Received::Known),
+            Taken::Reused => journal::reused(&self.catalogue, intake, &entry.id, now),
+        };
+        Ok(match self.take(&reused).await? {
+            Taken::Written => Received::Recorded(reused.observed.len()),
+            Taken::Known | Taken::Reused => Received::Known,
+        })
+    }
+
+    async fn take(&self, intake: &Intake) -> Result<Taken, Unavailable> {
+        let keys = intake.correlation_keys();
+        for _ in 0..TRIES {
+            let snapshot = self.store.snapshot(&intake.seen.key, &keys).await?;
+            match intake.standing(&snapshot) {
+                Standing::Known => return Ok(Taken::Known),
+                Standing::Reused => return Ok(Taken::Reused),
+                Standing::New => {}
+            }
+            let change = decide(&snapshot, intake, (self.clock)(), &mut new_id);
+            let alerts = !change.outbox.is_empty();
+            match self.store.commit(change).await? {
+                Committed::Written => {
+                    self.written(intake, alerts);
+                    return Ok(Taken::Written);
+                }
+                Committed::AlreadySeen => return Ok(Taken::Known),
+                Committed::SeenWithOtherContent => return Ok(Taken::Reused),
+                Committed::Stale => {}
+            }
+        }
+        Err(Unavailable::new(
+            "cases",
+            "a case was changed by others all the time",
+        ))
+    }
+
+    fn written(&self, intake: &Intake, alerts: bool) {
+        for observed in &intake.observed {
+            let finding = &observed.finding;
+            metrics::counter!("postern_audit_findings_total", "detection" => finding.detection.clone())
+                .increment(1);
+            tracing::info!(
+                detection = finding.detection,
+                finding = finding.id,
+                target = finding.target,
+                "{}",
+                finding.summary
+            );
+        }
+        if alerts {
+            (self.on_alert)();
+        }
+    }
+}
+
+enum Taken {
+    Written,
+    Known,
+    Reused,
+}
+
+impl Received {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Recorded(_) => "recorded",
+            Self::Known => "known",
+            Self::Quarantined => "quarantined",
+        }
+    }
+}
+
+fn seen(key: String, content: Digest, raw: &[u8], now: Timestamp) -> SeenEvent {
+    SeenEvent {
+        key,
+        content,
+        received_at: now,
+        raw: raw.to_vec(),
+    }
+}
+
+fn receipt(event_key: String, raw: &[u8], readable: bool) -> EventReceipt {
+    EventReceipt {
+        event_key,
+        raw_sha256: Digest::of(raw),
+        readable,
+    }
+}
+
+fn new_id() -> String {
+    ulid::Ulid::new().to_string()
+}
+
+fn count(outcome: &'static str, stream: &'static str) {
+    metrics::counter!("postern_audit_events_total", "outcome" => outcome, "log" => stream)
+        .increment(1);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,274 @@
+//! What is known + what arrived → what changes. Pure.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use postern_core::case::{Case, CaseAction, CaseKind, CaseState, CaseStep};
+use postern_core::change::{Change, Correlation, Notification, Quarantined, SeenEvent};
+use postern_core::decision::ApiVersion;
+use postern_core::entry::{CaseRecord, Entry, EventReceipt, Record};
+use postern_core::finding::{Finding, Severity};
+use postern_core::ports::Snapshot;
+
+use crate::classify::Observed;
+use crate::correlation::{is_news, keys, pairs};
+
+/// What arrived, read and classified.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Intake {
+    /// The event by its key and content.
+    pub seen: SeenEvent,
+    /// What the journal says about the delivery; absent for what came from the journal itself.
+    pub receipt: Option<EventReceipt>,
+    /// The bytes, where they could not be read.
+    pub quarantine: Option<Quarantined>,
+    /// Journal entries to take in under their own ids.
+    pub entries: Vec<Entry>,
+    /// What was found.
+    pub observed: Vec<Observed>,
+}
+
+/// How an arrival stands to what is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Nobody has seen it.
+    New,
+    /// It was taken in before.
+    Known,
+    /// Its key was taken in before, with other content.
+    Reused,
+}
+
+impl Intake {
+    /// The keys that [`decide`] needs the cases of.
+    pub fn correlation_keys(&self) -> Vec<String> {
+        let each = self.observed.iter().map(keys);
+        each.flat_map(|keys| keys.certain.into_iter().chain(keys.near))
+            .collect()
+    }
+
+    /// How it stands to what is known.
+    pub fn standing(&self, snapshot: &Snapshot) -> Standing {
+        match snapshot.seen {
+            None => Standing::New,
+            Some(content) if content == self.seen.content => Standing::Known,
+            Some(_) => Standing::Reused,
+        }
+    }
+}
+
+/// Decides what a new arrival changes: every finding opens a case or joins the one of its deployment,
+/// and every case that has something new to say is told.
+///
+/// `ids` gives a new ULID at each call.
+pub fn decide(
+    snapshot: &Snapshot,
+    intake: &Intake,
+    now: Timestamp,
+    ids: &mut dyn FnMut() -> String,
+) -> Change {
+    let mut cases = Cases {
+        snapshot,
+        drafts: BTreeMap::new(),
+        keys: BTreeMap::new(),
+    };
+    let mut entries = intake.entries.clone();
+    let mut entry = |record: Record, ids: &mut dyn FnMut() -> String| {
+        entries.push(Entry {
+            id: ids(),
+            at: now,
+            record,
+        });
+    };
+    if let Some(receipt) = &intake.receipt {
+        entry(Record::Event(receipt.clone()), ids);
+    }
+    let mut findings = Vec::new();
+    for observed in &intake.observed {
+        let finding = cases.take(observed, now, ids);
+        entry(Record::Finding(Box::new(finding.clone())), ids);
+        findings.push(finding);
+    }
+    for draft in cases.drafts.values() {
+        for step in &draft.steps {
+            let record = CaseRecord {
+                case_id: draft.case.id.clone(),
+                revision: draft.case.revision,
+                step: step.clone(),
+            };
+            entry(Record::CaseStep(record), ids);
+        }
+    }
+    let tell = cases.drafts.values().filter(|draft| draft.tell);
+    let outbox = tell
+        .map(|draft| Notification::of(&draft.case, now))
+        .collect();
+    let correlation = |(key, case_id)| Correlation { key, case_id };
+    Change {
+        seen: Some(intake.seen.clone()),
+        quarantine: intake.quarantine.clone(),
+        findings,
+        correlations: cases.keys.into_iter().map(correlation).collect(),
+        cases: cases.drafts.into_values().map(|draft| draft.case).collect(),
+        entries,
+        outbox,
+    }
+}
+
+/// When someone must have looked.
+pub fn due(severity: Severity, from: Timestamp) -> Option<Timestamp> {
+    let hours = match severity {
+        Severity::Critical => 4,
+        Severity::High => 24,
+        Severity::Medium => 72,
+        Severity::Low => 168,
+        Severity::Info => return None,
+    };
+    from.checked_add(SignedDuration::from_hours(hours)).ok()
+}
+
+/// The cases as this change leaves them.
+struct Cases<'a> {
+    snapshot: &'a Snapshot,
+    drafts: BTreeMap<String, Draft>,
+    keys: BTreeMap<String, String>,
+}
+
+struct Draft {
+    case: Case,
+    steps: Vec<CaseStep>,
+    tell: bool,
+}
+
+impl Cases<'_> {
+    /// Puts a finding into its case, and returns it with the case's id.
+    fn take(
+        &mut self,
+        observed: &Observed,
+        now: Timestamp,
+        ids: &mut dyn FnMut() -> String,
+    ) -> Finding {
+        let keys = keys(observed);
+        let certain = keys.certain.iter().find_map(|key| self.find(key));
+        let near = || {
+            let mut candidates = keys.near.iter().filter_map(|key| self.find(key));
+            candidates.find(|case| pairs(case, &observed.finding))
+        };
+        let mut finding = observed.finding.clone();
+        let id = match certain.or_else(near).cloned() {
+            Some(case) => self.join(case, &mut finding, now),
+            None => self.open(ids(), &mut finding, now),
+        };
+        let own = keys.certain.into_iter().chain(keys.own_near);
+        self.keys.extend(own.map(|key| (key, id.clone())));
+        finding
+    }
+
+    fn find(&self, key: &str) -> Option<&Case> {
+        match self.keys.get(key) {
+            Some(id) => self.drafts.get(id).map(|draft| &draft.case),
+            None => {
+                let known = self.snapshot.cases.get(key)?;
+                Some(
+                    self.drafts
+                        .get(&known.id)
+                        .map_or(known, |draft| &draft.case),
+                )
+            }
+        }
+        .filter(|case| case.state != CaseState::Closed)
+    }
+
+    fn open(&mut self, id: String, finding: &mut Finding, now: Timestamp) -> String {
+        finding.case_id = Some(id.clone());
+        let step = step(CaseAction::Opened, finding, now);
+        let case = Case {
+            api_version: ApiVersion::V1,
+            kind: CaseKind::Case,
+            id: id.clone(),
+            revision: 1,
+            state: CaseState::Open,
+            category: finding.category,
+            severity: finding.severity,
+            owner: None,
+            opened_at: now,
+            due_at: due(finding.severity, now),
+            target: finding.target.clone(),
+            actors: actors(finding).collect(),
+            justification: None,
+            exception_until: None,
+            findings: vec![finding.clone()],
+            history: vec![step.clone()],
+        };
+        self.drafts.insert(
+            id.clone(),
+            Draft {
+                case,
+                steps: vec![step],
+                tell: true,
+            },
+        );
+        id
+    }
+
+    fn join(&mut self, mut case: Case, finding: &mut Finding, now: Timestamp) -> String {
+        let id = case.id.clone();
+        finding.case_id = Some(id.clone());
+        let tell = is_news(&case, finding);
+        let known = self.drafts.remove(&id);
+        if known.is_none() {
+            case.revision += 1;
+        }
+        let step = step(CaseAction::FindingAdded, finding, now);
+        let new_actors: Vec<_> = actors(finding)
+            .filter(|name| !case.actors.contains(name))
+            .collect();
+        case.actors.extend(new_actors);
+        if finding.severity > case.severity {
+            case.severity = finding.severity;
+            case.due_at = case
+                .due_at
+                .into_iter()
+                .chain(due(finding.severity, now))
+                .min();
+        }
+        case.findings.push(finding.clone());
+        // The entry of the revision says more than the one of its service.
+        case.findings
+            .sort_by_key(|finding| finding.revision.is_none());
+        case.history.push(step.clone());
+        let mut draft = known.map_or_else(
+            || Draft {
+                case: case.clone(),
+                steps: Vec::new(),
+                tell: false,
+            },
+            |draft| Draft {
+                case: case.clone(),
+                ..draft
+            },
+        );
+        draft.tell |= tell;
+        draft.steps.push(step);
+        self.drafts.insert(id.clone(), draft);
+        id
+    }
+}
+
+fn step(action: CaseAction, finding: &Finding, now: Timestamp) -> CaseStep {
+    CaseStep {
+        at: now,
+        by: "postern".to_owned(),
+        action,
+        comment: Some(finding.summary.clone()),
+    }
+}
+
+fn actors(finding: &Finding) -> impl Iterator<Item = String> + '_ {
+    finding
+        .actor
+        .principal
+        .iter()
+        .chain(&finding.actor.via)
+        .cloned()
+}

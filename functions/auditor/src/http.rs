@@ -1,0 +1,186 @@
+//! The auditor's endpoints.
+//!
+//! A delivery is answered 2xx only after it is written, readable or not: what cannot be read would
+//! only come again. It is refused where coming again may help: 503 for an outage, 401 and 403 for a
+//! caller or subscription that is not (yet) believed.
+
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use postern_core::case::Case;
+use postern_core::ports::Unavailable;
+use postern_host::auth::Identity;
+use postern_host::config::Right;
+use postern_host::problem::{Problem, quoted};
+use serde::{Deserialize, Serialize};
+
+use crate::auditor::{Auditor, Received};
+use crate::cloud_events;
+use crate::push;
+
+/// The largest request: a Pub/Sub message (10 MB) as base64, with its envelope.
+const BODY_LIMIT: usize = 16 * 1024 * 1024;
+
+/// Cases that are listed where nothing is said.
+const CASES_DEFAULT: u32 = 100;
+/// Cases that are listed at most.
+const CASES_LIMIT: u32 = 1000;
+
+/// Every endpoint of the auditor.
+pub fn router(auditor: Arc<Auditor>) -> Router {
+    events_router(auditor.clone()).merge(cases_router(auditor))
+}
+
+/// Where events are delivered; callers need the right `ingest`.
+pub fn events_router(auditor: Arc<Auditor>) -> Router {
+    Router::new()
+        .route("/v1/events/pubsub", post(receive_push))
+        .route("/v1/events", post(receive_events))
+        .with_state(auditor)
+}
+
+/// Where cases are read; callers need the right `view`.
+pub fn cases_router(auditor: Arc<Auditor>) -> Router {
+    Router::new()
+        .route("/v1/cases", get(list_cases))
+        .route("/v1/cases/{id}", get(show_case))
+        .with_state(auditor)
+}
+
+async fn receive_push(
+    State(auditor): State<Arc<Auditor>>,
+    identity: Identity,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<StatusCode, Problem> {
+    identity.require(Right::Ingest)?;
+    let body = read(body).await?;
+    let push = push::push(&headers, &body);
+    let subscription = push.subscription.as_deref();
+    if !auditor.believes_subscription(subscription) {
+        return Err(subscription_refused(subscription));
+    }
+    let route = format!("pubsub:{}", subscription.unwrap_or("unnamed"));
+    let received = match push.data {
+        Ok(data) => {
+            auditor
+                .receive(&data, &route, crate::parse::Form::LogEntry)
+                .await
+        }
+        Err(reason) => auditor.quarantine(&body, &route, &reason).await,
+    };
+    received.map_err(outage)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What became of each event of a request.
+#[derive(Debug, Default, Serialize)]
+struct Report {
+    recorded: usize,
+    known: usize,
+    quarantined: usize,
+    findings: usize,
+}
+
+async fn receive_events(
+    State(auditor): State<Arc<Auditor>>,
+    identity: Identity,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Report>, Problem> {
+    identity.require(Right::Ingest)?;
+    let body = read(body).await?;
+    let Some(events) = cloud_events::events(&headers, &body) else {
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "NOT_A_CLOUD_EVENT",
+            "the request is no CloudEvent 1.0 in binary, structured or batch mode",
+        )
+        .remedy("send ce- headers, or application/cloudevents+json, or at most 1000 events as application/cloudevents-batch+json"));
+    };
+    let mut report = Report::default();
+    for event in events {
+        let received = match event.entry {
+            Ok((entry, form)) => auditor.receive(&entry, "cloudevents", form).await,
+            Err(reason) => auditor.quarantine(&event.raw, "cloudevents", &reason).await,
+        };
+        match received.map_err(outage)? {
+            Received::Recorded(findings) => {
+                report.recorded += 1;
+                report.findings += findings;
+            }
+            Received::Known => report.known += 1,
+            Received::Quarantined => report.quarantined += 1,
+        }
+    }
+    Ok(Json(report))
+}
+
+#[derive(Deserialize)]
+struct Listing {
+    limit: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct Cases {
+    cases: Vec<Case>,
+}
+
+async fn list_cases(
+    State(auditor): State<Arc<Auditor>>,
+    identity: Identity,
+    Query(listing): Query<Listing>,
+) -> Result<Json<Cases>, Problem> {
+    identity.require(Right::View)?;
+    let limit = listing.limit.unwrap_or(CASES_DEFAULT).min(CASES_LIMIT);
+    let cases = auditor.cases(limit).await.map_err(outage)?;
+    Ok(Json(Cases { cases }))
+}
+
+async fn show_case(
+    State(auditor): State<Arc<Auditor>>,
+    identity: Identity,
+    Path(id): Path<String>,
+) -> Result<Json<Case>, Problem> {
+    identity.require(Right::View)?;
+    let case = auditor.case(&id).await.map_err(outage)?;
+    case.map(Json).ok_or_else(|| {
+        let detail = format!("there is no case {:?}", quoted(&id));
+        Problem::new(StatusCode::NOT_FOUND, "CASE_NOT_FOUND", detail)
+    })
+}
+
+async fn read(body: Body) -> Result<axum::body::Bytes, Problem> {
+    to_bytes(body, BODY_LIMIT).await.map_err(|_| {
+        let detail = format!("the body could not be read, or has more than {BODY_LIMIT} bytes");
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", detail)
+    })
+}
+
+fn subscription_refused(name: Option<&str>) -> Problem {
+    let detail = match name {
+        Some(name) => format!("subscription {:?} may not deliver", quoted(name)),
+        None => "the delivery names no subscription".to_owned(),
+    };
+    tracing::warn!(detail, "a delivery was refused");
+    Problem::new(StatusCode::FORBIDDEN, "SUBSCRIPTION_REFUSED", detail).remedy(
+        "add it to audit.subscriptions; an unwrapped push needs writeMetadata to name itself",
+    )
+}
+
+fn outage(error: Unavailable) -> Problem {
+    tracing::error!(%error, "the auditor's state could not be read or written");
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "STORE_UNAVAILABLE",
+        error.to_string(),
+    )
+    .retry_after(5)
+}
+
+#[cfg(test)]
+mod tests;

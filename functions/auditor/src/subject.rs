@@ -1,0 +1,72 @@
+//! What an event is about: derived once per event, from the places where each platform puts it.
+
+mod cloud_run;
+mod gke;
+mod images;
+mod text;
+
+use postern_core::event::AuditEvent;
+use postern_core::finding::{Actor, BypassedVerdict};
+use serde_json::Value;
+
+/// The most characters of a justification that are kept.
+const JUSTIFICATION_LIMIT: usize = 4096;
+
+/// What an event is about.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Subject {
+    /// The deployment target, in the text form of [`postern_core::target::Target`].
+    pub target: Option<String>,
+    /// The revision or execution.
+    pub revision: Option<String>,
+    /// The images, as the event names them.
+    pub images: Vec<String>,
+    /// Why, in the actor's words.
+    pub justification: Option<String>,
+    /// What the platform says about it in its own words: lower case, without names, images and
+    /// quoted values, so that nothing an actor chose is in it.
+    pub text: String,
+    /// Whether the deployment went through, where the event says so.
+    pub went_through: Option<bool>,
+    /// Who did it.
+    pub actor: Actor,
+    /// Whether the image would have been denied, where the event says so.
+    pub overridden: Option<bool>,
+    /// What would have been the verdict, where the event says so.
+    pub overridden_verdict: Option<BypassedVerdict>,
+    /// The platform's id of the operation.
+    pub operation: Option<String>,
+}
+
+impl Subject {
+    /// What this event is about.
+    pub fn of(event: &AuditEvent) -> Self {
+        let mut subject = match (event.service.as_str(), event.resource_kind.as_str()) {
+            ("run.googleapis.com", _) => cloud_run::subject(event),
+            ("k8s.io", "k8s_cluster") => gke::subject(event),
+            _ => Self::default(),
+        };
+        let known = std::mem::take(&mut subject.actor);
+        subject.actor = Actor {
+            principal: event.actor.principal.clone().or(known.principal),
+            ..event.actor.clone()
+        };
+        if let Some(text) = &mut subject.justification {
+            truncate(text, JUSTIFICATION_LIMIT);
+        }
+        subject
+    }
+}
+
+/// The text at a path of members; empty where there is none.
+fn text_at<'a>(value: Option<&'a Value>, path: &[&str]) -> &'a str {
+    let found = value.and_then(|value| path.iter().try_fold(value, |value, key| value.get(key)));
+    found.and_then(Value::as_str).unwrap_or_default()
+}
+
+fn truncate(text: &mut String, limit: usize) {
+    if let Some((end, _)) = text.char_indices().nth(limit) {
+        text.truncate(end);
+        text.push('…');
+    }
+}

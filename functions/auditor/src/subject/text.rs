@@ -1,0 +1,103 @@
+//! The platform's own words in a status message.
+
+/// Words after which a platform puts a name that somebody chose.
+const BEFORE_NAMES: [&str; 7] = [
+    "revision",
+    "service",
+    "job",
+    "execution",
+    "workerpool",
+    "image",
+    "attestor",
+];
+
+/// A status message in lower case without what an actor chose: the subject's name in front, quoted
+/// values, references, and names.
+///
+/// The parts are found by their place, never by their value: an actor who chooses the name
+/// `breakglass` must not be able to take the platform's own word out of the message with it.
+pub(super) fn platform_words(message: &str) -> String {
+    let said = message
+        .split_once(" with message: ")
+        .map_or(message, |(_, said)| said);
+    let mut words: Vec<String> = Vec::new();
+    let mut before_name = false;
+    for token in said.split_whitespace() {
+        let bare = token.trim_matches(|c: char| c.is_ascii_punctuation());
+        let chosen = before_name || quoted(token) || reference(bare);
+        before_name = false;
+        if chosen {
+            continue;
+        }
+        let word = bare.to_ascii_lowercase();
+        let goes_on = token.ends_with(char::is_alphanumeric);
+        before_name = goes_on && BEFORE_NAMES.contains(&word.as_str());
+        words.push(word);
+    }
+    words.join(" ")
+}
+
+fn quoted(token: &str) -> bool {
+    let token = token
+        .trim_end_matches(['.', ',', ':', ';', ')'])
+        .trim_start_matches('(');
+    token.len() > 1
+        && ['\'', '"', '`']
+            .iter()
+            .any(|quote| token.starts_with(*quote) && token.ends_with(*quote))
+}
+
+/// Image references, resource names, annotation names, addresses.
+fn reference(bare: &str) -> bool {
+    bare.contains(['/', '@', ':'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case::word("Deployed with breakglass justification: x", true)]
+    #[case::capital("Breakglass was used", true)]
+    #[case::in_front(
+        "Ready condition status changed to True for Revision breakglass-1 with message: Deployed with breakglass.",
+        true
+    )]
+    #[case::image("Image nginx:breakglass denied", false)]
+    #[case::bare_image("Image breakglass denied by attestor breakglass", false)]
+    #[case::quoted("Container image 'breakglass' is not authorized by policy.", false)]
+    #[case::name(
+        "Revision breakglass-00001 uses an unauthorized container image.",
+        false
+    )]
+    #[case::annotation("run.googleapis.com/binary-authorization-breakglass changed", false)]
+    #[case::prefix(
+        "Ready condition status changed to True for Service breakglass with message: Ready",
+        false
+    )]
+    fn only_the_platforms_own_word_counts(#[case] message: &str, #[case] expected: bool) {
+        let words = platform_words(message);
+        assert_eq!(words.contains("breakglass"), expected, "{words:?}");
+    }
+
+    #[test]
+    fn no_choice_of_names_hides_the_platforms_word() {
+        for name in [
+            "breakglass",
+            "'breakglass",
+            "with message: ",
+            "a' breakglass 'b",
+            "service",
+        ] {
+            let message = format!(
+                "Ready condition status changed to True for Revision {} with message: Deployed \
+                 with breakglass justification: {name}",
+                name.replace(' ', "-")
+            );
+            assert!(
+                platform_words(&message).contains("with breakglass"),
+                "{message}"
+            );
+        }
+    }
+}
