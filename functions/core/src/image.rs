@@ -333,28 +333,36 @@ pub(crate) fn canonical_host(host: &str) -> Result<String, ImageReferenceError> 
         Some((name, port)) if !port.contains(']') => (name, Some(port)),
         _ => (host, None),
     };
-    if let Some(port) = port {
-        let digits = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
-        if !digits || port.parse::<u16>().is_err() {
-            return Err(bad());
+    let port = match port {
+        // Not `+443`, which the number's parser takes too.
+        Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => {
+            Some(digits.parse::<u16>().map_err(|_| bad())?)
         }
-    }
+        Some(_) => return Err(bad()),
+        None => None,
+    };
     let name = name.to_ascii_lowercase();
     let bracketed = name.strip_prefix('[').and_then(|n| n.strip_suffix(']'));
-    let ok = match bracketed {
-        Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => name.split('.').all(is_label),
+    let name = match bracketed {
+        Some(v6) => format!("[{}]", v6.parse::<std::net::Ipv6Addr>().map_err(|_| bad())?),
+        None if name.len() <= 253 && name.split('.').all(is_label) => name,
+        None => return Err(bad()),
     };
-    if !ok || name.len() > 253 {
-        return Err(bad());
-    }
-    if matches!(name.as_str(), "index.docker.io" | "registry-1.docker.io") {
+    let default_port = matches!(port, None | Some(443));
+    if default_port && matches!(name.as_str(), "index.docker.io" | "registry-1.docker.io") {
         return Ok(DOCKER_HUB.to_owned());
     }
-    Ok(match port {
-        Some(port) if port != "443" => format!("{name}:{port}"),
-        _ => name,
-    })
+    let canonical = match port {
+        // A single label is a host only by its port: without one it would be a path of Docker Hub.
+        Some(443) if is_host(&name) => name,
+        Some(port) => format!("{name}:{port}"),
+        None => name,
+    };
+    if is_host(&canonical) {
+        Ok(canonical)
+    } else {
+        Err(bad())
+    }
 }
 
 fn is_label(label: &str) -> bool {
@@ -408,7 +416,10 @@ mod tests {
     #[case::host_case("GCR.io/p/app:V1", "gcr.io/p/app:V1")]
     #[case::default_port("gcr.io:443/p/app", "gcr.io/p/app")]
     #[case::port("localhost:5000/app", "localhost:5000/app")]
+    #[case::port_with_zeros("gcr.io:0443/p/app", "gcr.io/p/app")]
+    #[case::one_label_default_port("registry:443/app", "registry:443/app")]
     #[case::v6("[::1]:5000/app:x", "[::1]:5000/app:x")]
+    #[case::v6_with_zeros("[0:0::1]:5000/app", "[::1]:5000/app")]
     #[case::separators("gcr.io/a__b/c--d/e.f_g", "gcr.io/a__b/c--d/e.f_g")]
     fn canonical_spelling(#[case] written: &str, #[case] canonical: &str) {
         assert_eq!(
@@ -429,6 +440,7 @@ mod tests {
     #[case::empty("")]
     #[case::scheme("https://gcr.io/p/app")]
     #[case::upper_path("gcr.io/P/app")]
+    #[case::upper_label("GCR/p/app")]
     #[case::short_digest("gcr.io/p/app@sha256:2d71")]
     #[case::other_algorithm("gcr.io/p/app@sha512:2d71")]
     #[case::two_digests("gcr.io/p/app@sha256:2d71@sha256:2d71")]
