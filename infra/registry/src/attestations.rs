@@ -50,6 +50,25 @@ impl RegistryAttestations {
         }
     }
 
+    /// What is listed for this note. A listing that is kept and has nothing for it does not count:
+    /// something may have been added since.
+    async fn wanted(
+        &self,
+        image: &ImageReference,
+        subject: Digest,
+        note: &NoteName,
+    ) -> Result<Vec<Candidate>, Unavailable> {
+        if let Some(kept) = self.listings.kept(image, subject).await {
+            let wanted = of_note(&kept, note);
+            if !wanted.is_empty() {
+                return Ok(wanted);
+            }
+            self.listings.forget(image, subject).await;
+        }
+        let listed = self.listings.of(&self.registry, image, subject).await?;
+        Ok(of_note(&listed, note))
+    }
+
     async fn fetch(
         &self,
         image: &ImageReference,
@@ -99,12 +118,7 @@ impl AttestationSource for RegistryAttestations {
                 format!("{image} has no digest, and attestations are of digests"),
             ));
         };
-        let listed = self.listings.of(&self.registry, image, subject).await?;
-        let wanted: Vec<Candidate> = listed
-            .iter()
-            .filter(|candidate| may_hang_on(candidate, note))
-            .cloned()
-            .collect();
+        let wanted = self.wanted(image, subject, note).await?;
         if wanted.len() > MAX_ATTESTATIONS {
             return Err(Unavailable::limit(
                 format!("registry {}", image.registry()),
@@ -121,6 +135,14 @@ impl AttestationSource for RegistryAttestations {
             .await?;
         Ok(found.into_iter().flatten().collect())
     }
+}
+
+fn of_note(listed: &[Candidate], note: &NoteName) -> Vec<Candidate> {
+    listed
+        .iter()
+        .filter(|candidate| may_hang_on(candidate, note))
+        .cloned()
+        .collect()
 }
 
 /// Only the note's id is compared: its project goes by id or by number.

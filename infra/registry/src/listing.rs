@@ -53,6 +53,15 @@ impl Listings {
         }
     }
 
+    /// The attestations that are listed for an image, as they were a while ago.
+    pub(crate) async fn kept(
+        &self,
+        image: &ImageReference,
+        digest: Digest,
+    ) -> Option<Arc<Vec<Candidate>>> {
+        self.found.get(&(image.name(), digest)).await
+    }
+
     /// The attestations that are listed for an image.
     pub(crate) async fn of(
         &self,

@@ -94,6 +94,29 @@ async fn attestations_of_other_notes_are_not_fetched() {
     assert_eq!(registry.seen().len(), 1);
 }
 
+/// A listing is kept for what was found in it, not for what was not.
+#[tokio::test]
+async fn an_attestation_that_arrives_later_is_found() {
+    let (artifact, digest) = attestation(subject(), &occurrence());
+    let count = AtomicU32::new(0);
+    let registry = StandIn::start(move |seen| {
+        if !is_listing(seen) {
+            return ok(artifact.clone());
+        }
+        let mut entry = listed(digest, ARTIFACT_TYPE);
+        if count.fetch_add(1, Ordering::SeqCst) == 0 {
+            entry["annotations"] =
+                json!({"dev.postern.attestation.note": "projects/p/notes/other"});
+        }
+        index(&[entry])
+    })
+    .await;
+    let source = RegistryAttestations::new(Arc::new(registry.client()));
+    let image = registry.image(&format!("app@{}", subject()));
+    assert_eq!(source.occurrences(&image, &note()).await, Ok(vec![]));
+    assert_eq!(source.occurrences(&image, &note()).await.unwrap().len(), 1);
+}
+
 #[tokio::test]
 async fn rubbish_does_not_count_and_hides_nothing() {
     let (artifact, digest) = attestation(subject(), &occurrence());
