@@ -8,6 +8,8 @@ pub mod config;
 pub mod crypto;
 pub mod deadline;
 pub mod environment;
+#[cfg(feature = "lambda")]
+pub mod lambda;
 pub mod load;
 pub mod problem;
 pub mod secret;

@@ -31,6 +31,8 @@ use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt as _;
 
+use crate::environment::Environment;
+
 pub use access::RequestId;
 pub use peer::Peer;
 
@@ -148,13 +150,9 @@ impl Server {
         }
     }
 
-    /// The router with everything around it that every function has; the last layer is outermost.
+    /// The router with everything around it that a listener needs; the last layer is outermost.
     fn wrap(&self, router: Router) -> Router {
-        let router = router
-            .fallback(limits::no_such_path)
-            .method_not_allowed_fallback(limits::no_such_method)
-            .layer(DefaultBodyLimit::max(BODY_LIMIT));
-        let router = limits::bounded(router, self.max_concurrency);
+        let router = limits::bounded(problems(router), self.max_concurrency);
         let router = limits::panics_caught(router);
         let router = match self.address.ip().to_canonical().is_loopback() {
             true => loopback::guarded(router, self.address.port()),
@@ -212,6 +210,23 @@ impl Server {
     }
 }
 
+/// Where to listen: what the command line says, else the `PORT` that the platform demands on every
+/// address (Cloud Run container contract), else what the configuration says, else loopback.
+pub fn listen_address(
+    argument: Option<&str>,
+    configured: Option<&str>,
+    environment: &dyn Environment,
+) -> String {
+    let port = environment
+        .get("PORT")
+        .and_then(|port| port.parse::<u16>().ok());
+    match (argument, port, configured) {
+        (Some(address), ..) | (None, None, Some(address)) => address.to_owned(),
+        (None, Some(port), _) => format!("0.0.0.0:{port}"),
+        (None, None, None) => "127.0.0.1:8080".to_owned(),
+    }
+}
+
 /// Serves with the default limits on a listener that is bound already.
 ///
 /// # Errors
@@ -224,6 +239,21 @@ pub async fn serve(
 ) -> io::Result<()> {
     Server::on(listener)?.serve(router, shutdown).await;
     Ok(())
+}
+
+/// The router with what it needs where no listener of ours is in front.
+#[cfg(feature = "lambda")]
+pub(crate) fn wrap(router: Router) -> Router {
+    access::logged(limits::panics_caught(problems(router)))
+}
+
+/// Bounds bodies, and answers what axum itself refuses in our words.
+fn problems(router: Router) -> Router {
+    let router = router
+        .fallback(limits::no_such_path)
+        .method_not_allowed_fallback(limits::no_such_method)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT));
+    limits::refusals_as_problems(router)
 }
 
 /// Completes at the first SIGTERM or SIGINT.

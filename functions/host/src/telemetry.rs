@@ -99,3 +99,25 @@ fn install_recorder() -> PrometheusHandle {
     }
     handle
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[rstest::rstest]
+    #[case::here(&[], Format::Human)]
+    #[case::asked(&[("POSTERN_LOG_FORMAT", "json")], Format::Json { project: None })]
+    #[case::cloud_run(
+        &[("K_SERVICE", "gate"), ("GOOGLE_CLOUD_PROJECT", "demo-project")],
+        Format::Json { project: Some("demo-project".to_owned()) }
+    )]
+    #[case::asked_for_text(&[("K_SERVICE", "gate"), ("POSTERN_LOG_FORMAT", "text")], Format::Human)]
+    fn the_platform_decides_how_logs_look(#[case] vars: &[(&str, &str)], #[case] expected: Format) {
+        let vars = vars
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        assert_eq!(Format::detect(&vars.collect::<BTreeMap<_, _>>()), expected);
+    }
+}

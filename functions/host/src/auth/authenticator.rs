@@ -157,6 +157,13 @@ impl Authenticator {
     fn vouched_for(&self, callers: &[Issuer], parts: &Parts) -> Result<Identity, Refusal> {
         let claims = match parts.extensions.get::<PlatformClaims>() {
             Some(PlatformClaims(claims)) => claims.clone(),
+            None if parts
+                .extensions
+                .get::<Peer>()
+                .is_some_and(Peer::is_platform) =>
+            {
+                return Err(Refusal::NoToken);
+            }
             None => {
                 let headers = &parts.headers;
                 let token = match bearer(headers, &SERVERLESS_AUTHORIZATION)? {

@@ -38,7 +38,7 @@ pub(super) fn check(
 
 fn store(config: &Config, platform: Platform, findings: &mut Findings) {
     let message = match config.store.split_once(':') {
-        Some(("sqlite", path)) if path.is_empty() => "`sqlite:` takes a path".to_owned(),
+        Some(("sqlite", "")) => "`sqlite:` takes a path".to_owned(),
         Some(("sqlite", _)) if platform != Platform::Other => format!(
             "SQLite is refused on {platform}, whose disk ends with the instance: use a database, \
              `postgres://…`"

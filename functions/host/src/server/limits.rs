@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::to_bytes;
 use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Response};
+use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode, Uri};
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -70,6 +72,30 @@ pub(super) fn panics_caught(router: Router) -> Router {
         )
         .remedy("report it with the `x-request-id` of this answer")
         .into_response()
+    }))
+}
+
+/// Turns the plain text with which axum refuses a request that an extractor cannot take into a
+/// problem.
+pub(super) fn refusals_as_problems(router: Router) -> Router {
+    router.layer(map_response(async |response: Response| {
+        let code = match response.status() {
+            StatusCode::BAD_REQUEST => "BAD_REQUEST",
+            StatusCode::LENGTH_REQUIRED => "LENGTH_REQUIRED",
+            StatusCode::PAYLOAD_TOO_LARGE => "BODY_TOO_LARGE",
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => "MEDIA_TYPE_UNSUPPORTED",
+            StatusCode::UNPROCESSABLE_ENTITY => "BODY_MALFORMED",
+            _ => return response,
+        };
+        let kind = response.headers().get(CONTENT_TYPE);
+        if !kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain")) {
+            return response;
+        }
+        let status = response.status();
+        let text = to_bytes(response.into_body(), 4096)
+            .await
+            .unwrap_or_default();
+        Problem::new(status, code, quoted(&String::from_utf8_lossy(&text))).into_response()
     }))
 }
 

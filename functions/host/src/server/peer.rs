@@ -44,6 +44,12 @@ impl Peer {
         self.ip().is_some_and(|ip| ip.is_loopback())
     }
 
+    /// Whether it is the platform, which hands over events: their headers are the caller's own, and
+    /// nobody has verified them.
+    pub fn is_platform(&self) -> bool {
+        self.address.is_none()
+    }
+
     /// SHA-256 of the DER of the client's certificate, which the configured CA has signed.
     pub fn certificate(&self) -> Option<[u8; 32]> {
         self.certificate

@@ -89,7 +89,6 @@ async fn what_is_not_there_is_a_problem() {
 }
 
 #[tokio::test]
-#[expect(clippy::panic, reason = "the panic is what is tested")]
 async fn a_panic_is_a_problem_and_not_the_end() {
     let router = Router::new()
         .route(
@@ -224,6 +223,13 @@ async fn bodies_are_bounded_unless_their_route_says_otherwise() {
         StatusCode::PAYLOAD_TOO_LARGE
     );
     assert_eq!(send("/large", BODY_LIMIT + 1).await, StatusCode::OK);
+    let client = reqwest::Client::new().post(format!("{}/small", server.url));
+    let refused = client
+        .body(vec![b' '; BODY_LIMIT + 1])
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(problem(refused).await, (413, "BODY_TOO_LARGE".to_owned()));
     assert_eq!(
         send("/large", 4 * BODY_LIMIT + 1).await,
         StatusCode::PAYLOAD_TOO_LARGE
@@ -289,6 +295,27 @@ async fn health_readiness_and_metrics_are_told() {
     );
 }
 
+#[rstest::rstest]
+#[case::nothing(&[], None, "127.0.0.1:8080")]
+#[case::configured(&[], Some("127.0.0.1:9"), "127.0.0.1:9")]
+#[case::cloud_run(&[("PORT", "8081")], Some("127.0.0.1:9"), "0.0.0.0:8081")]
+#[case::no_port(&[("PORT", "tcp://10.0.0.1:80")], None, "127.0.0.1:8080")]
+fn the_platform_says_where_to_listen(
+    #[case] vars: &[(&str, &str)],
+    #[case] configured: Option<&str>,
+    #[case] expected: &str,
+) {
+    let environment: std::collections::BTreeMap<String, String> = vars
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    assert_eq!(listen_address(None, configured, &environment), expected);
+    assert_eq!(
+        listen_address(Some("[::1]:0"), configured, &environment),
+        "[::1]:0"
+    );
+}
+
 #[tokio::test]
 async fn metrics_are_for_this_machine_and_for_viewers() {
     let authenticator = Arc::new(Authenticator::new(None).unwrap());
@@ -299,4 +326,110 @@ async fn metrics_are_for_this_machine_and_for_viewers() {
         .insert(Peer::tcp("192.0.2.1:9".parse().unwrap()));
     let response = router.oneshot(request).await.unwrap().into_response();
     assert_eq!(response.status(), 403);
+}
+
+/// Certificates made on the spot: a CA, and what it signs.
+#[cfg(feature = "tls")]
+mod over_tls {
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+
+    use super::*;
+    use crate::config::Tls;
+    use crate::server::tls::Acceptor;
+
+    struct Authority(CertificateParams, KeyPair, String);
+
+    impl Authority {
+        fn new() -> Self {
+            let mut params = CertificateParams::new(Vec::new()).unwrap();
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            let key = KeyPair::generate().unwrap();
+            let pem = params.self_signed(&key).unwrap().pem();
+            Self(params, key, pem)
+        }
+
+        /// Certificate and key, both in PEM.
+        fn sign(&self, name: &str) -> (String, String) {
+            let key = KeyPair::generate().unwrap();
+            let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+            let issuer = Issuer::from_params(&self.0, &self.1);
+            (
+                params.signed_by(&key, &issuer).unwrap().pem(),
+                key.serialize_pem(),
+            )
+        }
+    }
+
+    fn client(ca: &Authority, identity: Option<(String, String)>) -> reqwest::Client {
+        let root = reqwest::Certificate::from_pem(ca.2.as_bytes()).unwrap();
+        let mut builder = reqwest::Client::builder().tls_certs_only([root]);
+        if let Some((certificate, key)) = identity {
+            let pem = format!("{certificate}{key}");
+            builder = builder.identity(reqwest::Identity::from_pem(pem.as_bytes()).unwrap());
+        }
+        builder.build().unwrap()
+    }
+
+    #[tokio::test]
+    async fn only_clients_of_the_ca_get_in_and_are_known() {
+        crate::crypto::install();
+        let (ca, stranger) = (Authority::new(), Authority::new());
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path.to_str().unwrap().to_owned()
+        };
+        let (certificate, key) = ca.sign("localhost");
+        let tls = Tls {
+            certificate: write("certificate.pem", &certificate),
+            key: write("key.pem", &key),
+            client_ca: Some(write("ca.pem", &ca.2)),
+        };
+        let acceptor = Acceptor::new(&tls).unwrap();
+        let whoami = async |request: axum::extract::Request| {
+            let peer = request.extensions().get::<Peer>().unwrap();
+            peer.certificate().is_some().to_string()
+        };
+        let server =
+            Running::start(Router::new().route("/", get(whoami)), |s| s.tls(acceptor)).await;
+        let url = server.url.replace("127.0.0.1", "localhost");
+        assert!(url.starts_with("https://"));
+
+        let known = client(&ca, Some(ca.sign("cluster")))
+            .get(&url)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(known.text().await.unwrap(), "true");
+        assert!(client(&ca, None).get(&url).send().await.is_err());
+        let other = stranger.sign("cluster");
+        assert!(client(&ca, Some(other)).get(&url).send().await.is_err());
+    }
+
+    #[rstest::rstest]
+    #[case::missing("certificate")]
+    #[case::empty("ca")]
+    fn files_that_hold_no_certificate_are_named(#[case] which: &str) {
+        let ca = Authority::new();
+        let folder = tempfile::tempdir().unwrap();
+        let (certificate, key) = ca.sign("localhost");
+        let files = [
+            ("certificate", certificate),
+            ("key", key),
+            ("ca", ca.2.clone()),
+        ];
+        for (name, text) in files {
+            let text = if name == which { "nothing" } else { &text };
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        let tls = Tls {
+            certificate: path("certificate"),
+            key: path("key"),
+            client_ca: Some(path("ca")),
+        };
+        let error = Acceptor::new(&tls).unwrap_err().to_string();
+        assert!(error.contains(&path(which)), "{error}");
+    }
 }
