@@ -26,6 +26,9 @@ pub struct Config {
     pub listen: Option<String>,
     /// A policy file, or `projects/ID/policy`.
     pub policy: Option<String>,
+    /// A file of the same form, in place of the built-in system policy: what is let through on GKE
+    /// where the policy says `globalPolicyEvaluationMode: ENABLE`.
+    pub system_policy: Option<String>,
     /// A file of attestors, or `projects/ID`.
     pub attestors: Option<String>,
     /// Where attestations are looked for: `store`, `registry`, `containeranalysis:projects/ID`, a file.
@@ -56,6 +59,7 @@ impl Default for Config {
             store: "sqlite:postern-data/postern.db".to_owned(),
             listen: None,
             policy: None,
+            system_policy: None,
             attestors: None,
             attestations: vec!["store".to_owned(), "registry".to_owned()],
             projects: ProjectNumbers::default(),
