@@ -321,7 +321,7 @@ mod tests {
         );
         assert_eq!(
             unusable.error.to_string(),
-            "the attestor says ECDSA_P384_SHA384, but the key is EC P-256"
+            "the stated algorithm is ECDSA_P384_SHA384, but the key is EC P-256"
         );
     }
 

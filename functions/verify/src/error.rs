@@ -31,10 +31,10 @@ pub enum KeyError {
     /// The PEM's content is no strict DER SubjectPublicKeyInfo.
     #[error("the PEM holds no DER SubjectPublicKeyInfo: {0}")]
     NotSpki(String),
-    /// Another kind of key than the attestor says.
-    #[error("the attestor says {stated}, but the key is {found}")]
+    /// Another kind of key than was stated.
+    #[error("the stated algorithm is {stated}, but the key is {found}")]
     AlgorithmMismatch {
-        /// What the attestor says.
+        /// The algorithm that was stated for it.
         stated: SignatureAlgorithm,
         /// What the key is, such as `EC P-384` or `RSA 3072`.
         found: String,

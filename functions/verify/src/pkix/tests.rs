@@ -336,7 +336,7 @@ fn a_key_verifies_only_the_stated_algorithm() {
             Ok(_) => assert_eq!(algorithm, SignatureAlgorithm::EcdsaP384Sha384),
             Err(error) => assert_eq!(
                 error.to_string(),
-                format!("the attestor says {algorithm}, but the key is EC P-384")
+                format!("the stated algorithm is {algorithm}, but the key is EC P-384")
             ),
         }
     }
