@@ -1,3 +1,8 @@
 //! One file per command.
 
 pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod key;
+pub(crate) mod payload;
+pub(crate) mod policy;
+pub(crate) mod signature;

@@ -20,7 +20,7 @@ const DATABASE: &str = "postern.db";
 pub(crate) const SPOOL: &str = "spool";
 
 #[derive(clap::Args, Clone)]
-pub(crate) struct Args {
+pub(crate) struct DataArgs {
     /// The data directory: journal, revocations, attestations.
     #[arg(
         long,
@@ -39,7 +39,7 @@ pub(crate) struct Data {
 
 impl Data {
     /// Opens the data directory if there is one; `needed` makes it.
-    pub(crate) async fn open(args: &Args, needed: bool) -> Result<Arc<Self>, Failure> {
+    pub(crate) async fn open(args: &DataArgs, needed: bool) -> Result<Arc<Self>, Failure> {
         let store = if needed || args.data.join(DATABASE).exists() {
             Some(open_store(&args.data).await?)
         } else {

@@ -10,7 +10,7 @@ mod render;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::outcome::Outcome;
 
@@ -35,6 +35,11 @@ Exit codes:
 #[derive(Subcommand)]
 enum Command {
     Check(commands::check::Args),
+    Payload(commands::payload::Args),
+    Key(commands::key::Args),
+    Signature(commands::signature::Args),
+    Policy(commands::policy::Args),
+    Completions(commands::completions::Args),
 }
 
 fn main() -> ExitCode {
@@ -61,5 +66,20 @@ fn main() -> ExitCode {
 async fn run(command: Command) -> Outcome {
     match command {
         Command::Check(args) => commands::check::run(args).await,
+        Command::Payload(args) => commands::payload::run(args).await,
+        Command::Key(args) => commands::key::run(args).await,
+        Command::Signature(args) => commands::signature::run(args).await,
+        Command::Policy(args) => commands::policy::run(args).await,
+        Command::Completions(args) => commands::completions::run(args, Cli::command()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
     }
 }

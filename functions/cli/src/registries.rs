@@ -12,13 +12,13 @@ use postern_registry::Registry;
 use crate::outcome::Failure;
 
 #[derive(clap::Args, Clone)]
-pub(crate) struct Args {
+pub(crate) struct RegistryArgs {
     /// A configuration file; of it, `registries` and `projects` are used.
     #[arg(long, value_name = "FILE", env = "POSTERN_CONFIG")]
     pub(crate) config: Option<PathBuf>,
 }
 
-impl Args {
+impl RegistryArgs {
     /// The configuration, checked whole; without a file every default.
     pub(crate) fn config(&self) -> Result<Config, Failure> {
         match &self.config {

@@ -56,9 +56,6 @@ fn one_image(text: &mut String, image: &ImageDecision) {
     for reason in &image.reasons {
         one_reason(text, reason);
     }
-    for evidence in &image.evidence {
-        let _ = writeln!(text, "    key {} ({})", evidence.key_id, evidence.source);
-    }
 }
 
 fn one_reason(text: &mut String, reason: &Reason) {

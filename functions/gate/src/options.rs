@@ -1,7 +1,7 @@
 //! What the operator chose.
 
 use postern_core::attestor::ProjectNumbers;
-use postern_core::policy::{Policy, system_policy};
+use postern_core::policy::Policy;
 use postern_host::config::{Config, OnUndetermined};
 use regex::Regex;
 
@@ -39,7 +39,7 @@ impl GateOptions {
     ///
     /// # Errors
     /// If the ticket pattern is no regular expression.
-    pub fn from_config(config: &Config) -> Result<Self, OptionsError> {
+    pub fn from_config(config: &Config, system_policy: Policy) -> Result<Self, OptionsError> {
         Ok(Self {
             allow_undetermined: config.gate.on_undetermined == OnUndetermined::Allow,
             compare_repository: config.gate.compare_repository,
@@ -51,7 +51,7 @@ impl GateOptions {
                 || config.gate.index_covers_manifests,
             allow_code_outside_image: config.gate.allow_code_outside_image.clone(),
             projects: config.projects.clone(),
-            system_policy: Some(system_policy().clone()),
+            system_policy: Some(system_policy),
             break_glass: BreakGlassRules {
                 ticket: config
                     .break_glass

@@ -1,13 +1,17 @@
 //! Turns words of a configuration or a command line into adapters. For binaries only: the functions
 //! themselves know no adapter.
 
+mod adapters;
+mod process;
 mod registry;
 mod sources;
 mod trust;
 
+pub use adapters::Adapters;
+pub use process::{DEFAULT_ADDRESS, StartError, announce, bind, run, start};
 pub use registry::registry;
 pub use sources::{sink, source};
-pub use trust::trust;
+pub use trust::{system_policy, trust};
 
 use postern_store::StoreError;
 use postern_store::files::FileError;
@@ -33,7 +37,7 @@ impl WiringError {
     }
 
     /// The scheme is known, and this build was made without it.
-    #[cfg(not(all(feature = "aws", feature = "gcp")))]
+    #[cfg(not(all(feature = "aws", feature = "gcp", feature = "lambda")))]
     fn not_built(what: &str, feature: &str) -> Self {
         Self::Mistake(format!(
             "{what} needs the cargo feature `{feature}`, which this build was made without; \

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use postern_core::attestor::ProjectNumbers;
+use postern_core::policy::Policy;
 use postern_core::ports::TrustMaterial;
 use postern_store::files::TrustFiles;
 
@@ -34,6 +35,20 @@ pub fn trust(
         &attestors,
         projects.clone(),
     )?))
+}
+
+/// The system policy: a user's file, or the built-in one.
+///
+/// # Errors
+/// If the file is missing or wrong.
+pub fn system_policy(file: Option<&str>) -> Result<Policy, WiringError> {
+    let Some(file) = file else {
+        return Ok(postern_core::policy::system_policy().clone());
+    };
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| WiringError::mistake(format_args!("the system policy {file}: {error}")))?;
+    Policy::parse(&text)
+        .map_err(|error| WiringError::mistake(format_args!("the system policy {file}: {error}")))
 }
 
 /// `projects/P…` is the name of a resource, unless there is a file of that name.

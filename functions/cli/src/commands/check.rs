@@ -6,7 +6,6 @@ use std::time::Duration;
 use clap::ValueEnum;
 use jiff::Timestamp;
 use postern_core::decision::{BreakGlassSource, Decision};
-use postern_core::policy::system_policy;
 use postern_core::ports::AttestationSource;
 use postern_core::reason::Verdict;
 use postern_core::request::{BreakGlassRequest, DeployRequest, RequestedImage};
@@ -34,6 +33,10 @@ pub(crate) struct Args {
     /// The policy, as `gcloud container binauthz policy export` writes it.
     #[arg(long, value_name = "FILE")]
     policy: String,
+    /// A file in place of the built-in system policy, which counts on GKE where the policy says
+    /// `globalPolicyEvaluationMode: ENABLE`.
+    #[arg(long, value_name = "FILE")]
+    system_policy: Option<String>,
     /// Attestors, one or more in a file, as `gcloud container binauthz attestors describe` writes
     /// them. May be given several times.
     #[arg(long, value_name = "FILE")]
@@ -60,9 +63,9 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
     #[command(flatten)]
-    registries: registries::Args,
+    registries: registries::RegistryArgs,
     #[command(flatten)]
-    data: data::Args,
+    data: data::DataArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -138,10 +141,14 @@ async fn prepare(args: &Args) -> Result<(Gate, DeployRequest), Failure> {
         spool: data.clone(),
         observer: data,
     };
+    let system_policy = args
+        .system_policy
+        .as_deref()
+        .or(config.system_policy.as_deref());
     let options = GateOptions {
         resolve_digests: true,
         projects: config.projects,
-        system_policy: Some(system_policy().clone()),
+        system_policy: Some(postern_wiring::system_policy(system_policy)?),
         ..GateOptions::default()
     };
     Ok((Gate::new(parts, options), request))

@@ -60,7 +60,9 @@ pub(super) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
     };
     let file = std::fs::File::open(path).map_err(wrong)?;
     let mut bytes = Vec::new();
-    file.take(limit + 1).read_to_end(&mut bytes).map_err(wrong)?;
+    file.take(limit + 1)
+        .read_to_end(&mut bytes)
+        .map_err(wrong)?;
     if bytes.len() as u64 > limit {
         let message = format!("{} has more than {limit} bytes", path.display());
         return Err(Failure::mistake(message));

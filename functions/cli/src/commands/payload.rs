@@ -36,8 +36,10 @@ fn payload(image: &str) -> Result<Vec<u8>, Failure> {
     let image = ImageReference::parse_artifact_url(image)
         .map_err(|error| Failure::mistake(error).remedy(BY_DIGEST))?;
     let digest = image.digest().ok_or_else(|| {
-        Failure::mistake(format_args!("{image} is not named by digest, and a tag can move"))
-            .remedy(BY_DIGEST)
+        Failure::mistake(format_args!(
+            "{image} is not named by digest, and a tag can move"
+        ))
+        .remedy(BY_DIGEST)
     })?;
     Ok(signature_payload(&image, &digest))
 }
@@ -75,7 +77,9 @@ mod tests {
     #[rstest]
     #[case::tag("us-docker.pkg.dev/demo-project/repo/app:v1")]
     #[case::neither("us-docker.pkg.dev/demo-project/repo/app")]
-    #[case::layout("oci:layout@sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881")]
+    #[case::layout(
+        "oci:layout@sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
+    )]
     #[case::short_digest("us-docker.pkg.dev/demo-project/repo/app@sha256:2d71")]
     #[case::upper_case("us-docker.pkg.dev/demo-project/REPO/app@sha256:2d71")]
     fn what_is_no_digest_is_a_mistake(#[case] image: &str) {

@@ -34,7 +34,12 @@ struct VerifyArgs {
     #[arg(long, value_name = "ALG", requires = "public_key")]
     algorithm: Option<SignatureAlgorithm>,
     /// The public key: PEM of a SubjectPublicKeyInfo.
-    #[arg(long, value_name = "FILE", requires = "algorithm", required_unless_present = "pgp_public_key")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "algorithm",
+        required_unless_present = "pgp_public_key"
+    )]
     public_key: Option<PathBuf>,
     /// An armored OpenPGP public key; the signature is then an armored attached message.
     #[arg(long, value_name = "FILE", conflicts_with = "public_key")]

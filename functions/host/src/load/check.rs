@@ -91,7 +91,11 @@ fn sources(config: &Config, findings: &mut Findings) {
             findings.push((at("attestations").index(index), message.to_owned()));
         }
     }
-    for (name, value) in [("policy", &config.policy), ("attestors", &config.attestors)] {
+    for (name, value) in [
+        ("policy", &config.policy),
+        ("systemPolicy", &config.system_policy),
+        ("attestors", &config.attestors),
+    ] {
         if value.as_deref().is_some_and(str::is_empty) {
             findings.push((at(name), "this is empty: leave it out".to_owned()));
         }

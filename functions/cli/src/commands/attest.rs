@@ -1,0 +1,307 @@
+//! `postern attest`: sign and store an attestation.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use postern_attestor::{IssueError, issue};
+use postern_core::attestor::{Attestor, AttestorName};
+use postern_core::image::ImageReference;
+use postern_core::policy::parse_attestors;
+use postern_core::ports::{AttestationSink, Stored};
+use postern_host::config::Config;
+use postern_host::environment::{Environment, Process};
+
+use crate::outcome::{Exit, Failure, Outcome};
+use crate::{data, output, registries, signers};
+
+/// Sign the payload of an image in an attestor's name, and store the attestation.
+///
+/// The signature is verified against the attestor's public key before it is stored. A second time
+/// is success: what is there already is named again.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// The image by digest: HOST/PATH@sha256:…. A tag is refused, because it can move after it was
+    /// signed.
+    #[arg(value_name = "IMAGE")]
+    image: String,
+    /// In whose name: projects/PROJECT/attestors/ID, or just ID where the attestors have only one
+    /// of that id.
+    #[arg(long, value_name = "NAME")]
+    attestor: String,
+    /// The private key: file:PATH or env:NAME (PEM or an armored OpenPGP secret key, or base64 of
+    /// either; the passphrase in POSTERN_KEY_PASSPHRASE), awskms:///ARN, awskms:///alias/NAME.
+    #[arg(long, value_name = "KEY")]
+    key: String,
+    /// Attestors, one or more in a file, as `gcloud container binauthz attestors describe` writes
+    /// them. May be given several times. Default: those of the configuration.
+    #[arg(long, value_name = "FILE")]
+    attestors: Vec<String>,
+    /// Where to: store:DIR, or `registry` (next to the image). Default: the data directory.
+    #[arg(long, value_name = "SINK")]
+    to: Option<String>,
+    #[command(flatten)]
+    registries: registries::Args,
+    #[command(flatten)]
+    data: data::Args,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  openssl ecparam -name prime256v1 -genkey -noout -out key.pem
+  postern attest us-docker.pkg.dev/p/repo/app@sha256:… --attestor built-by-ci \\
+      --attestors attestors.json --key file:key.pem --to registry
+  postern attest us-docker.pkg.dev/p/repo/app@sha256:… --attestor built-by-ci \\
+      --attestors attestors.json --key awskms:///alias/built-by-ci";
+
+pub(crate) async fn run(args: Args) -> Outcome {
+    let (Stored::Created(occurrence) | Stored::AlreadyThere(occurrence)) =
+        attest(&args, &Process).await?;
+    output::print(occurrence.name.unwrap_or(occurrence.resource_uri))?;
+    Ok(Exit::Done)
+}
+
+async fn attest(args: &Args, environment: &dyn Environment) -> Result<Stored, Failure> {
+    let image = by_digest(&args.image)?;
+    let signer_for = signers::signer_for(&args.key, environment).await?;
+    let config = args.registries.config()?;
+    let attestor = attestor(args, &config).await?;
+    let signer = signer_for(&attestor)?;
+    let sink = sink(args, &config).await?;
+    let stored = issue(signer.as_ref(), &attestor, &image, sink.as_ref(), data::now()).await?;
+    match &stored {
+        Stored::Created(_) => output::note(format_args!("{image} is attested by {}", attestor.name)),
+        Stored::AlreadyThere(_) => {
+            output::note(format_args!("{image} was attested by {} already", attestor.name));
+        }
+    }
+    Ok(stored)
+}
+
+fn by_digest(text: &str) -> Result<ImageReference, Failure> {
+    const BY_DIGEST: &str = "name the image by digest: HOST/PATH@sha256:…";
+    if text.starts_with("oci:") {
+        let message = "an OCI layout has no name that an attestation could be about";
+        return Err(Failure::mistake(message).remedy(BY_DIGEST));
+    }
+    let image = ImageReference::parse_artifact_url(text)
+        .map_err(|error| Failure::mistake(error).remedy(BY_DIGEST))?;
+    if image.digest().is_none() {
+        let message = format!("{image} is not named by digest, and a tag can move");
+        return Err(Failure::mistake(message).remedy(BY_DIGEST));
+    }
+    Ok(image)
+}
+
+async fn attestor(args: &Args, config: &Config) -> Result<Attestor, Failure> {
+    let mut files = args.attestors.clone();
+    if files.is_empty() {
+        files.extend(config.attestors.clone());
+    }
+    if files.is_empty() {
+        return Err(Failure::mistake("no attestors are named, so the key cannot be compared")
+            .remedy("name the attestor's file with --attestors FILE"));
+    }
+    let trust = postern_wiring::trust(None, &files, &config.projects)?;
+    let name = full_name(&args.attestor, &files)?;
+    let found = trust.attestor(&name).await.map_err(Failure::undetermined)?;
+    found.ok_or_else(|| {
+        Failure::mistake(format_args!("{} has no attestor {name}", files.join(", ")))
+            .remedy("compare --attestor with the names in the file")
+    })
+}
+
+/// A bare id means the one attestor of that id in the files.
+fn full_name(written: &str, files: &[String]) -> Result<AttestorName, Failure> {
+    if written.contains('/') {
+        return written.parse().map_err(Failure::mistake);
+    }
+    let mut names = Vec::new();
+    for file in files {
+        let text = std::fs::read_to_string(Path::new(file))
+            .map_err(|error| Failure::mistake(format_args!("{file}: {error}")))?;
+        let attestors = parse_attestors(&text)
+            .map_err(|error| Failure::mistake(format_args!("{file}: {error}")))?;
+        names.extend(attestors.into_iter().map(|attestor| attestor.name));
+    }
+    names.retain(|name| name.id == written);
+    names.dedup();
+    match names.as_slice() {
+        [name] => Ok(name.clone()),
+        [] => Err(Failure::mistake(format_args!("{} has no attestor {written}", files.join(", ")))
+            .remedy("compare --attestor with the names in the file")),
+        several => {
+            let names: Vec<String> = several.iter().map(ToString::to_string).collect();
+            let message = format!("{written:?} may mean {}", names.join(" or "));
+            Err(Failure::mistake(message).remedy("write the whole name"))
+        }
+    }
+}
+
+async fn sink(args: &Args, config: &Config) -> Result<Arc<dyn AttestationSink>, Failure> {
+    match args.to.as_deref() {
+        None | Some("store") => Ok(Arc::new(data::open_store(&args.data.data).await?)),
+        Some(word) => {
+            let image = std::slice::from_ref(&args.image);
+            let registry = registries::client(config, image).await?;
+            Ok(postern_wiring::sink(word, None, &registry).await?)
+        }
+    }
+}
+
+impl From<IssueError> for Failure {
+    /// What was out of reach is undetermined; a key or an attestor that does not fit is a mistake.
+    fn from(error: IssueError) -> Self {
+        let remedy = error.remedy();
+        let failure = match error {
+            IssueError::Signer(_) | IssueError::Sink(_) => Self::undetermined(error),
+            _ => Self::mistake(error),
+        };
+        failure.remedy(remedy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use clap::Parser as _;
+    use postern_core::ports::AttestationSource as _;
+    use postern_store::Store;
+    use postern_verify::signer::generate_p256;
+    use rstest::rstest;
+
+    use super::*;
+
+    const IMAGE: &str = "us-docker.pkg.dev/demo-project/repo/app@sha256:\
+                         2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881";
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    /// A folder with one attestor, whose key is in the environment.
+    struct World {
+        folder: tempfile::TempDir,
+        environment: BTreeMap<String, String>,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let (private, public) = generate_p256().unwrap();
+            let (other, _) = generate_p256().unwrap();
+            let attestors = serde_json::json!({"attestors": [{
+                "name": "projects/demo-project/attestors/built-by-ci",
+                "userOwnedGrafeasNote": {
+                    "noteReference": "projects/demo-project/notes/built-by-ci",
+                    "publicKeys": [{"pkixPublicKey": {
+                        "publicKeyPem": public, "signatureAlgorithm": "ECDSA_P256_SHA256",
+                    }}],
+                },
+            }]});
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join("attestors.json"), attestors.to_string()).unwrap();
+            let environment = BTreeMap::from([
+                ("KEY".to_owned(), private.to_string()),
+                ("OTHER".to_owned(), other.to_string()),
+            ]);
+            Self { folder, environment }
+        }
+
+        fn path(&self, name: &str) -> String {
+            self.folder.path().join(name).display().to_string()
+        }
+
+        async fn attest(&self, image: &str, attestor: &str, rest: &[&str]) -> Result<Stored, Failure> {
+            let (file, data) = (self.path("attestors.json"), self.path("data"));
+            let mut words = vec!["attest", image, "--attestor", attestor];
+            words.extend(["--attestors", file.as_str(), "--data", data.as_str()]);
+            words.extend(rest);
+            attest(&Line::try_parse_from(words).unwrap().args, &self.environment).await
+        }
+
+        /// What is told, without the paths and key ids that differ in every run.
+        async fn told(&self, image: &str, attestor: &str, rest: &[&str]) -> String {
+            let failure = self.attest(image, attestor, rest).await.unwrap_err();
+            assert_eq!(failure.exit, Exit::Mistake);
+            let told = format!("{}\ntry: {}", failure.message, failure.remedy.unwrap_or_default());
+            told.replace(&self.folder.path().display().to_string(), "DIR")
+        }
+    }
+
+    #[tokio::test]
+    async fn an_attestation_is_stored_once_and_both_times_is_success() {
+        let world = World::new();
+        let key = ["--key", "env:KEY"];
+        let Ok(Stored::Created(created)) = world.attest(IMAGE, "built-by-ci", &key).await else {
+            panic!("not created");
+        };
+        let name = "projects/demo-project/attestors/built-by-ci";
+        let again = world.attest(IMAGE, name, &key).await.unwrap();
+        assert_eq!(again, Stored::AlreadyThere(created.clone()));
+        let store = Store::open_directory(&world.folder.path().join("data")).await.unwrap();
+        let image = ImageReference::parse(IMAGE).unwrap();
+        let found = store.occurrences(&image, &created.note_name).await.unwrap();
+        assert_eq!(found, [created]);
+    }
+
+    #[tokio::test]
+    async fn another_folder_is_written_where_it_is_named() {
+        let world = World::new();
+        let to = format!("store:{}", world.path("elsewhere"));
+        world.attest(IMAGE, "built-by-ci", &["--key", "env:KEY", "--to", &to]).await.unwrap();
+        assert!(world.folder.path().join("elsewhere").exists());
+        assert!(!world.folder.path().join("data").exists());
+    }
+
+    #[tokio::test]
+    async fn a_key_of_somebody_else_is_a_mistake_and_nothing_is_stored() {
+        let world = World::new();
+        let told = world.told(IMAGE, "built-by-ci", &["--key", "env:OTHER"]).await;
+        insta::with_settings!({filters => [("ni:///sha-256;[A-Za-z0-9_-]{43}", "[key]")]}, {
+            insta::assert_snapshot!(told, @"");
+        });
+        let store = Store::open_directory(&world.folder.path().join("data")).await.unwrap();
+        let image = ImageReference::parse(IMAGE).unwrap();
+        let note = "projects/demo-project/notes/built-by-ci".parse().unwrap();
+        assert_eq!(store.occurrences(&image, &note).await.unwrap(), []);
+    }
+
+    #[rstest]
+    #[case::tag("us-docker.pkg.dev/demo-project/repo/app:v1")]
+    #[case::layout("oci:layout@sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881")]
+    #[case::nothing("")]
+    #[tokio::test]
+    async fn only_a_digest_is_attested(#[case] image: &str) {
+        let told = World::new().told(image, "built-by-ci", &["--key", "env:KEY"]).await;
+        assert!(told.ends_with("name the image by digest: HOST/PATH@sha256:…"), "{told}");
+    }
+
+    #[tokio::test]
+    async fn mistakes_name_their_remedy() {
+        let world = World::new();
+        let key = ["--key", "env:KEY"];
+        insta::assert_snapshot!(world.told(IMAGE, "missing", &key).await, @"");
+        insta::assert_snapshot!(world.told(IMAGE, "projects/p/attestors/missing", &key).await, @"");
+        insta::assert_snapshot!(world.told(IMAGE, "projects/p", &key).await, @"");
+        let to_file = ["--key", "env:KEY", "--to", "occurrences.json"];
+        insta::assert_snapshot!(world.told(IMAGE, "built-by-ci", &to_file).await, @"");
+    }
+
+    #[tokio::test]
+    async fn without_attestors_it_is_a_mistake() {
+        let words = ["attest", IMAGE, "--attestor", "built-by-ci", "--key", "env:KEY"];
+        let args = Line::try_parse_from(words).unwrap().args;
+        let failure = attest(&args, &World::new().environment).await.unwrap_err();
+        assert_eq!(failure.exit, Exit::Mistake);
+        insta::assert_snapshot!(failure.message, @"no attestors are named, so the key cannot be compared");
+    }
+
+    #[tokio::test]
+    async fn a_key_service_that_is_dead_is_undetermined() {
+        let outage = postern_core::ports::Unavailable::new("AWS KMS", "connection refused");
+        assert_eq!(Failure::from(IssueError::Signer(outage)).exit, Exit::Undetermined);
+    }
+}

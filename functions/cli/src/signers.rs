@@ -1,0 +1,87 @@
+//! The keys that `KEY` means.
+
+use postern_attestor::{KeyMistake, KeyReference, SignerFor, SoftwareKey};
+use postern_host::environment::Environment;
+use std::sync::Arc;
+
+use crate::outcome::Failure;
+
+/// What makes a signer of the key that a word means: `file:PATH`, `env:NAME` or `awskms://…`.
+/// Nothing is asked of a key service before something is to be signed.
+pub(crate) async fn signer_for(
+    key: &str,
+    environment: &dyn Environment,
+) -> Result<Box<SignerFor>, KeyMistake> {
+    match key.parse()? {
+        KeyReference::Software(reference) => {
+            let key = SoftwareKey::read(&reference, environment)?;
+            Ok(Box::new(move |attestor| Ok(Arc::new(key.signer(attestor)?))))
+        }
+        KeyReference::AwsKms(reference) => aws(&reference).await,
+        KeyReference::GcpKms(_) => Err(KeyMistake::NotBuilt {
+            scheme: "gcpkms://",
+            why: "this version does not speak to Cloud KMS yet; sign with file:, env: or awskms://",
+        }),
+    }
+}
+
+#[cfg(feature = "aws")]
+async fn aws(reference: &str) -> Result<Box<SignerFor>, KeyMistake> {
+    let reference: postern_aws::KmsReference = reference
+        .parse()
+        .map_err(|error: postern_aws::KmsReferenceError| KeyMistake::Form(error.to_string()))?;
+    let session = postern_aws::Session::from_environment().await;
+    let key = Arc::new(postern_aws::KmsKey::new(&session, reference));
+    Ok(Box::new(move |attestor| Ok(Arc::new(key.signer(attestor)))))
+}
+
+#[cfg(not(feature = "aws"))]
+async fn aws(_reference: &str) -> Result<Box<SignerFor>, KeyMistake> {
+    Err(KeyMistake::NotBuilt {
+        scheme: "awskms://",
+        why: "it was made without the cargo feature `aws`; build with --features aws (or full)",
+    })
+}
+
+impl From<KeyMistake> for Failure {
+    fn from(mistake: KeyMistake) -> Self {
+        let failure = Self::mistake(&mistake);
+        match mistake.remedy() {
+            Some(remedy) => failure.remedy(remedy),
+            None => failure,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    async fn refused(key: &str) -> String {
+        let environment = BTreeMap::from([("KEY".to_owned(), "synthetic".to_owned())]);
+        let mistake = signer_for(key, &environment).await.err().unwrap();
+        mistake.to_string()
+    }
+
+    #[tokio::test]
+    async fn mistakes_say_what_is_wrong() {
+        insta::assert_snapshot!(refused("env:NONE").await, @"");
+        insta::assert_snapshot!(refused("key.pem").await, @"");
+        insta::assert_snapshot!(refused("gcpkms://projects/p/locations/l").await, @"");
+        assert!(refused("env:KEY").await.starts_with("env:KEY: the key is neither PEM nor"));
+    }
+
+    #[cfg(not(feature = "aws"))]
+    #[tokio::test]
+    async fn what_is_not_built_is_named() {
+        insta::assert_snapshot!(refused("awskms:///alias/ci").await, @"");
+    }
+
+    #[cfg(feature = "aws")]
+    #[tokio::test]
+    async fn a_malformed_reference_is_named() {
+        insta::assert_snapshot!(refused("awskms:///a b").await, @r#""a b" is no key id, alias/NAME or ARN of AWS KMS"#);
+    }
+}
