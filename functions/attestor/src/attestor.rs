@@ -137,7 +137,7 @@ impl Attestor {
             .find(|rule| rule.covers(image))
             .ok_or_else(|| Refusal::Repository {
                 attestor: attestor.clone(),
-                image: image.clone(),
+                image: image.name(),
             })
     }
 

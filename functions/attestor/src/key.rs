@@ -1,6 +1,7 @@
 //! Keys as a configuration or a command line names them.
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 use postern_core::attestor::Attestor;
 use postern_host::config::SecretReference;
@@ -9,6 +10,8 @@ use postern_host::secret::{self, SecretError};
 use postern_verify::TrustedAttestor;
 use postern_verify::signer::{SignerError, SoftwareSigner};
 use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::rule::SignerFor;
 
 /// Where the passphrase of an encrypted key is looked for.
 const PASSPHRASE: &str = "POSTERN_KEY_PASSPHRASE";
@@ -84,6 +87,32 @@ impl FromStr for KeyReference {
             Ok(Self::GcpKms(text.to_owned()))
         } else {
             Err(KeyMistake::NotAReference)
+        }
+    }
+}
+
+impl KeyReference {
+    /// What makes a signer of the key. Keys of a key management service need a client, which is for
+    /// binaries to bring; here they are refused.
+    ///
+    /// # Errors
+    /// See [`KeyMistake`].
+    pub fn signer_for(&self, environment: &dyn Environment) -> Result<Box<SignerFor>, KeyMistake> {
+        match self {
+            Self::Software(reference) => {
+                let key = SoftwareKey::read(reference, environment)?;
+                Ok(Box::new(move |attestor| {
+                    Ok(Arc::new(key.signer(attestor)?))
+                }))
+            }
+            Self::AwsKms(_) => Err(KeyMistake::NotBuilt {
+                scheme: "awskms://",
+                why: "it was made without the cargo feature `aws`; build with --features aws",
+            }),
+            Self::GcpKms(_) => Err(KeyMistake::NotBuilt {
+                scheme: "gcpkms://",
+                why: "this version does not speak to Cloud KMS; use file:, env: or awskms://",
+            }),
         }
     }
 }
@@ -190,6 +219,20 @@ mod tests {
     fn a_key_in_place_of_its_reference_is_not_quoted() {
         let mistake = Key::new(1).pem().parse::<KeyReference>().unwrap_err();
         insta::assert_snapshot!(mistake, @"a key is written file:PATH, env:NAME, awskms:///KEY or gcpkms://KEY, never as itself");
+    }
+
+    #[rstest]
+    #[case::aws("awskms:///alias/ci")]
+    #[case::gcp("gcpkms://projects/p")]
+    fn what_needs_a_client_is_named(#[case] text: &str) {
+        let reference: KeyReference = text.parse().unwrap();
+        let mistake = reference
+            .signer_for(&environment(""))
+            .err()
+            .unwrap()
+            .to_string();
+        let scheme = &text[..9];
+        assert!(mistake.starts_with(&format!("this build cannot sign with {scheme} keys: ")));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! * [`issue()`] makes one attestation with one key and stores it, for the function and the command
 //!   line alike. What was signed is verified against the attestor before it is stored.
-//! * [`SigningRule`] says with which key an attestor signs, for whom and what.
+//! * [`SigningRule`] says with which key an attestor signs, for whom and what; [`rules()`] reads those
+//!   of a configuration.
 //! * [`Attestor`] is the function: a request is held against the rules, signed, journalled, stored
 //!   and then answered ([`router`]).
 //! * [`KeyReference`] and [`SoftwareKey`] read keys as configurations and command lines name them.
@@ -13,6 +14,7 @@ mod key;
 mod refusal;
 mod routes;
 mod rule;
+mod rules;
 #[cfg(test)]
 mod testing;
 
@@ -22,3 +24,4 @@ pub use key::{KeyMistake, KeyReference, SoftwareKey};
 pub use refusal::Refusal;
 pub use routes::router;
 pub use rule::{RuleMistake, SignerFor, SigningRule};
+pub use rules::{RulesMistake, rules};

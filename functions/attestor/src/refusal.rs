@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use postern_core::attestor::{AttestorName, ResourceNameError};
-use postern_core::image::{ImageReference, ImageReferenceError};
+use postern_core::image::ImageReferenceError;
 use postern_core::ports::Unavailable;
 use postern_core::reason::Reason;
 use postern_core::revocation::{Revocation, Revoked};
@@ -36,7 +36,7 @@ pub enum Refusal {
         /// By whom.
         attestor: AttestorName,
         /// What.
-        image: ImageReference,
+        image: String,
     },
     /// The image or the key is on the revocation list.
     #[error("{what} is revoked: {reason}")]

@@ -56,7 +56,7 @@ pub enum RuleMistake {
 }
 
 impl SigningRule {
-    /// Checks an entry of the configuration.
+    /// Makes a rule of an entry of the configuration.
     ///
     /// # Errors
     /// Every mistake in it.
@@ -65,6 +65,12 @@ impl SigningRule {
         key: Box<SignerFor>,
         sink: Arc<dyn AttestationSink>,
     ) -> Result<Self, Vec<RuleMistake>> {
+        let repositories = Self::check(signer)?;
+        Ok(Self::of(signer, repositories, key, sink))
+    }
+
+    /// Finds every mistake of an entry, or answers its repositories.
+    pub(crate) fn check(signer: &config::Signer) -> Result<Vec<Pattern>, Vec<RuleMistake>> {
         let mut mistakes = Vec::new();
         let name = || signer.attestor.clone();
         if signer.callers.is_empty() {
@@ -86,17 +92,28 @@ impl SigningRule {
                 }),
             }
         }
-        if !mistakes.is_empty() {
-            return Err(mistakes);
+        if mistakes.is_empty() {
+            Ok(repositories)
+        } else {
+            Err(mistakes)
         }
-        Ok(Self {
-            attestor: name(),
+    }
+
+    /// Of an entry that was checked.
+    pub(crate) fn of(
+        signer: &config::Signer,
+        repositories: Vec<Pattern>,
+        key: Box<SignerFor>,
+        sink: Arc<dyn AttestationSink>,
+    ) -> Self {
+        Self {
+            attestor: signer.attestor.clone(),
             requires: signer.requires.clone(),
             key,
             sink,
             callers: signer.callers.clone(),
             repositories,
-        })
+        }
     }
 
     pub(crate) fn admits(&self, caller: Option<&Caller>) -> bool {

@@ -1,8 +1,7 @@
 //! The keys that `KEY` means.
 
-use postern_attestor::{KeyMistake, KeyReference, SignerFor, SoftwareKey};
+use postern_attestor::{KeyMistake, KeyReference, SignerFor};
 use postern_host::environment::Environment;
-use std::sync::Arc;
 
 use crate::outcome::Failure;
 
@@ -13,34 +12,23 @@ pub(crate) async fn signer_for(
     environment: &dyn Environment,
 ) -> Result<Box<SignerFor>, KeyMistake> {
     match key.parse()? {
-        KeyReference::Software(reference) => {
-            let key = SoftwareKey::read(&reference, environment)?;
-            Ok(Box::new(move |attestor| Ok(Arc::new(key.signer(attestor)?))))
-        }
+        #[cfg(feature = "aws")]
         KeyReference::AwsKms(reference) => aws(&reference).await,
-        KeyReference::GcpKms(_) => Err(KeyMistake::NotBuilt {
-            scheme: "gcpkms://",
-            why: "this version does not speak to Cloud KMS yet; sign with file:, env: or awskms://",
-        }),
+        reference => KeyReference::signer_for(&reference, environment),
     }
 }
 
 #[cfg(feature = "aws")]
 async fn aws(reference: &str) -> Result<Box<SignerFor>, KeyMistake> {
-    let reference: postern_aws::KmsReference = reference
-        .parse()
-        .map_err(|error: postern_aws::KmsReferenceError| KeyMistake::Form(error.to_string()))?;
-    let session = postern_aws::Session::from_environment().await;
-    let key = Arc::new(postern_aws::KmsKey::new(&session, reference));
-    Ok(Box::new(move |attestor| Ok(Arc::new(key.signer(attestor)))))
-}
+    use std::sync::Arc;
 
-#[cfg(not(feature = "aws"))]
-async fn aws(_reference: &str) -> Result<Box<SignerFor>, KeyMistake> {
-    Err(KeyMistake::NotBuilt {
-        scheme: "awskms://",
-        why: "it was made without the cargo feature `aws`; build with --features aws (or full)",
-    })
+    use postern_aws::{KmsKey, KmsReference, KmsReferenceError, Session};
+
+    let reference: KmsReference = reference
+        .parse()
+        .map_err(|error: KmsReferenceError| KeyMistake::Form(error.to_string()))?;
+    let key = Arc::new(KmsKey::new(&Session::from_environment().await, reference));
+    Ok(Box::new(move |attestor| Ok(Arc::new(key.signer(attestor)))))
 }
 
 impl From<KeyMistake> for Failure {
@@ -70,7 +58,11 @@ mod tests {
         insta::assert_snapshot!(refused("env:NONE").await, @"");
         insta::assert_snapshot!(refused("key.pem").await, @"");
         insta::assert_snapshot!(refused("gcpkms://projects/p/locations/l").await, @"");
-        assert!(refused("env:KEY").await.starts_with("env:KEY: the key is neither PEM nor"));
+        assert!(
+            refused("env:KEY")
+                .await
+                .starts_with("env:KEY: the key is neither PEM nor")
+        );
     }
 
     #[cfg(not(feature = "aws"))]

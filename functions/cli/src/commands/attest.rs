@@ -41,9 +41,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SINK")]
     to: Option<String>,
     #[command(flatten)]
-    registries: registries::Args,
+    registries: registries::RegistryArgs,
     #[command(flatten)]
-    data: data::Args,
+    data: data::DataArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -68,11 +68,23 @@ async fn attest(args: &Args, environment: &dyn Environment) -> Result<Stored, Fa
     let attestor = attestor(args, &config).await?;
     let signer = signer_for(&attestor)?;
     let sink = sink(args, &config).await?;
-    let stored = issue(signer.as_ref(), &attestor, &image, sink.as_ref(), data::now()).await?;
+    let stored = issue(
+        signer.as_ref(),
+        &attestor,
+        &image,
+        sink.as_ref(),
+        data::now(),
+    )
+    .await?;
     match &stored {
-        Stored::Created(_) => output::note(format_args!("{image} is attested by {}", attestor.name)),
+        Stored::Created(_) => {
+            output::note(format_args!("{image} is attested by {}", attestor.name))
+        }
         Stored::AlreadyThere(_) => {
-            output::note(format_args!("{image} was attested by {} already", attestor.name));
+            output::note(format_args!(
+                "{image} was attested by {} already",
+                attestor.name
+            ));
         }
     }
     Ok(stored)
@@ -99,8 +111,10 @@ async fn attestor(args: &Args, config: &Config) -> Result<Attestor, Failure> {
         files.extend(config.attestors.clone());
     }
     if files.is_empty() {
-        return Err(Failure::mistake("no attestors are named, so the key cannot be compared")
-            .remedy("name the attestor's file with --attestors FILE"));
+        return Err(
+            Failure::mistake("no attestors are named, so the key cannot be compared")
+                .remedy("name the attestor's file with --attestors FILE"),
+        );
     }
     let trust = postern_wiring::trust(None, &files, &config.projects)?;
     let name = full_name(&args.attestor, &files)?;
@@ -128,8 +142,11 @@ fn full_name(written: &str, files: &[String]) -> Result<AttestorName, Failure> {
     names.dedup();
     match names.as_slice() {
         [name] => Ok(name.clone()),
-        [] => Err(Failure::mistake(format_args!("{} has no attestor {written}", files.join(", ")))
-            .remedy("compare --attestor with the names in the file")),
+        [] => Err(Failure::mistake(format_args!(
+            "{} has no attestor {written}",
+            files.join(", ")
+        ))
+        .remedy("compare --attestor with the names in the file")),
         several => {
             let names: Vec<String> = several.iter().map(ToString::to_string).collect();
             let message = format!("{written:?} may mean {}", names.join(" or "));
@@ -207,26 +224,42 @@ mod tests {
                 ("KEY".to_owned(), private.to_string()),
                 ("OTHER".to_owned(), other.to_string()),
             ]);
-            Self { folder, environment }
+            Self {
+                folder,
+                environment,
+            }
         }
 
         fn path(&self, name: &str) -> String {
             self.folder.path().join(name).display().to_string()
         }
 
-        async fn attest(&self, image: &str, attestor: &str, rest: &[&str]) -> Result<Stored, Failure> {
+        async fn attest(
+            &self,
+            image: &str,
+            attestor: &str,
+            rest: &[&str],
+        ) -> Result<Stored, Failure> {
             let (file, data) = (self.path("attestors.json"), self.path("data"));
             let mut words = vec!["attest", image, "--attestor", attestor];
             words.extend(["--attestors", file.as_str(), "--data", data.as_str()]);
             words.extend(rest);
-            attest(&Line::try_parse_from(words).unwrap().args, &self.environment).await
+            attest(
+                &Line::try_parse_from(words).unwrap().args,
+                &self.environment,
+            )
+            .await
         }
 
         /// What is told, without the paths and key ids that differ in every run.
         async fn told(&self, image: &str, attestor: &str, rest: &[&str]) -> String {
             let failure = self.attest(image, attestor, rest).await.unwrap_err();
             assert_eq!(failure.exit, Exit::Mistake);
-            let told = format!("{}\ntry: {}", failure.message, failure.remedy.unwrap_or_default());
+            let told = format!(
+                "{}\ntry: {}",
+                failure.message,
+                failure.remedy.unwrap_or_default()
+            );
             told.replace(&self.folder.path().display().to_string(), "DIR")
         }
     }
@@ -241,7 +274,9 @@ mod tests {
         let name = "projects/demo-project/attestors/built-by-ci";
         let again = world.attest(IMAGE, name, &key).await.unwrap();
         assert_eq!(again, Stored::AlreadyThere(created.clone()));
-        let store = Store::open_directory(&world.folder.path().join("data")).await.unwrap();
+        let store = Store::open_directory(&world.folder.path().join("data"))
+            .await
+            .unwrap();
         let image = ImageReference::parse(IMAGE).unwrap();
         let found = store.occurrences(&image, &created.note_name).await.unwrap();
         assert_eq!(found, [created]);
@@ -251,7 +286,10 @@ mod tests {
     async fn another_folder_is_written_where_it_is_named() {
         let world = World::new();
         let to = format!("store:{}", world.path("elsewhere"));
-        world.attest(IMAGE, "built-by-ci", &["--key", "env:KEY", "--to", &to]).await.unwrap();
+        world
+            .attest(IMAGE, "built-by-ci", &["--key", "env:KEY", "--to", &to])
+            .await
+            .unwrap();
         assert!(world.folder.path().join("elsewhere").exists());
         assert!(!world.folder.path().join("data").exists());
     }
@@ -259,11 +297,15 @@ mod tests {
     #[tokio::test]
     async fn a_key_of_somebody_else_is_a_mistake_and_nothing_is_stored() {
         let world = World::new();
-        let told = world.told(IMAGE, "built-by-ci", &["--key", "env:OTHER"]).await;
+        let told = world
+            .told(IMAGE, "built-by-ci", &["--key", "env:OTHER"])
+            .await;
         insta::with_settings!({filters => [("ni:///sha-256;[A-Za-z0-9_-]{43}", "[key]")]}, {
             insta::assert_snapshot!(told, @"");
         });
-        let store = Store::open_directory(&world.folder.path().join("data")).await.unwrap();
+        let store = Store::open_directory(&world.folder.path().join("data"))
+            .await
+            .unwrap();
         let image = ImageReference::parse(IMAGE).unwrap();
         let note = "projects/demo-project/notes/built-by-ci".parse().unwrap();
         assert_eq!(store.occurrences(&image, &note).await.unwrap(), []);
@@ -271,12 +313,19 @@ mod tests {
 
     #[rstest]
     #[case::tag("us-docker.pkg.dev/demo-project/repo/app:v1")]
-    #[case::layout("oci:layout@sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881")]
+    #[case::layout(
+        "oci:layout@sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
+    )]
     #[case::nothing("")]
     #[tokio::test]
     async fn only_a_digest_is_attested(#[case] image: &str) {
-        let told = World::new().told(image, "built-by-ci", &["--key", "env:KEY"]).await;
-        assert!(told.ends_with("name the image by digest: HOST/PATH@sha256:…"), "{told}");
+        let told = World::new()
+            .told(image, "built-by-ci", &["--key", "env:KEY"])
+            .await;
+        assert!(
+            told.ends_with("name the image by digest: HOST/PATH@sha256:…"),
+            "{told}"
+        );
     }
 
     #[tokio::test]
@@ -292,7 +341,14 @@ mod tests {
 
     #[tokio::test]
     async fn without_attestors_it_is_a_mistake() {
-        let words = ["attest", IMAGE, "--attestor", "built-by-ci", "--key", "env:KEY"];
+        let words = [
+            "attest",
+            IMAGE,
+            "--attestor",
+            "built-by-ci",
+            "--key",
+            "env:KEY",
+        ];
         let args = Line::try_parse_from(words).unwrap().args;
         let failure = attest(&args, &World::new().environment).await.unwrap_err();
         assert_eq!(failure.exit, Exit::Mistake);
@@ -302,6 +358,9 @@ mod tests {
     #[tokio::test]
     async fn a_key_service_that_is_dead_is_undetermined() {
         let outage = postern_core::ports::Unavailable::new("AWS KMS", "connection refused");
-        assert_eq!(Failure::from(IssueError::Signer(outage)).exit, Exit::Undetermined);
+        assert_eq!(
+            Failure::from(IssueError::Signer(outage)).exit,
+            Exit::Undetermined
+        );
     }
 }

@@ -1,0 +1,76 @@
+//! The attestor as a process of its own: a Cloud Run service, or an AWS Lambda.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use postern_attestor::{Attestor, AttestorParts, KeyMistake, KeyReference, SignerFor, rules};
+use postern_host::config::Config;
+use postern_host::environment::Process;
+use postern_host::telemetry::Readiness;
+use postern_wiring::{Adapters, StartError};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "the attestor cannot run");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn run() -> Result<(), StartError> {
+    let config = postern_wiring::start(&Process)?;
+    let adapters = Adapters::of(&config, &Process).await?;
+    let store = Arc::new(adapters.store.clone());
+    let attestor = attestor(&config, adapters).await?;
+    let readiness = Readiness::when(move || {
+        let store = Arc::clone(&store);
+        async move { store.health().await }
+    });
+    let routes = postern_attestor::router(Arc::new(attestor));
+    let access = config.auth.attestor.as_ref();
+    postern_wiring::run("attestor", routes, access, readiness, &config, &Process).await
+}
+
+async fn attestor(config: &Config, adapters: Adapters) -> Result<Attestor, StartError> {
+    let signers = &config.attestor.signers;
+    if signers.is_empty() {
+        let mistake = "`attestor.signers` is empty, so there is nothing to sign with";
+        return Err(StartError::Function(mistake.to_owned()));
+    }
+    let sink = async |word: &str| {
+        postern_wiring::sink(word, Some(&adapters.store), &adapters.registry).await
+    };
+    let rules = rules(signers, signer_for, sink).await;
+    let rules = rules.map_err(|mistakes| StartError::Function(mistakes.to_string()))?;
+    let store = Arc::new(adapters.store.clone());
+    let parts = AttestorParts {
+        trust: adapters.trust,
+        sources: adapters.sources,
+        revocations: store.clone(),
+        journal: store,
+        projects: config.projects.clone(),
+    };
+    Ok(Attestor::new(parts, rules))
+}
+
+async fn signer_for(key: &str) -> Result<Box<SignerFor>, KeyMistake> {
+    match key.parse()? {
+        #[cfg(feature = "aws")]
+        KeyReference::AwsKms(reference) => aws(&reference).await,
+        reference => KeyReference::signer_for(&reference, &Process),
+    }
+}
+
+#[cfg(feature = "aws")]
+async fn aws(reference: &str) -> Result<Box<SignerFor>, KeyMistake> {
+    use postern_aws::{KmsKey, KmsReference, KmsReferenceError, Session};
+
+    let reference: KmsReference = reference
+        .parse()
+        .map_err(|error: KmsReferenceError| KeyMistake::Form(error.to_string()))?;
+    let key = Arc::new(KmsKey::new(&Session::from_environment().await, reference));
+    Ok(Box::new(move |attestor| Ok(Arc::new(key.signer(attestor)))))
+}
