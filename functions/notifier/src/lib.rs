@@ -1,1 +1,17 @@
-//! postern-notifier.
+//! The notifier: sends every alert of the outbox to every output that the routes name, at least once,
+//! under an id of its own, until it is confirmed or given up.
+
+mod address;
+mod backoff;
+mod cloud_event;
+pub mod http;
+mod notifier;
+pub mod output;
+mod route;
+mod signature;
+#[cfg(test)]
+mod testing;
+
+pub use notifier::{Notifier, Tally};
+pub use output::{Output, OutputError, Refusal, Retry};
+pub use route::{RouteError, Routes};

@@ -1,0 +1,256 @@
+//! Drains the outbox, each output by itself.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+use postern_core::change::Notification;
+use postern_core::ports::{Attempted, DueDelivery, Outbox, Unavailable};
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::backoff;
+use crate::output::{Output, Refusal, Retry};
+use crate::route::Routes;
+
+/// So many deliveries are claimed at once …
+const BATCH: u32 = 8;
+/// … for so long: longer than all of them take to time out one after the other.
+const LEASE: SignedDuration = SignedDuration::from_mins(5);
+
+/// The notifier over its outbox and outputs.
+pub struct Notifier {
+    outbox: Arc<dyn Outbox>,
+    routes: Routes,
+    sinks: Vec<Sink>,
+    wake: watch::Sender<()>,
+}
+
+struct Sink {
+    name: String,
+    output: Box<dyn Output>,
+    /// It said that it wants no more; that lasts until the next start.
+    off: AtomicBool,
+}
+
+/// What became of the attempts of one tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Tally {
+    /// Confirmed.
+    pub delivered: usize,
+    /// To be tried again.
+    pub again: usize,
+    /// Given up.
+    pub dead: usize,
+}
+
+impl Notifier {
+    /// A notifier over named outputs.
+    pub fn new(
+        outbox: Arc<dyn Outbox>,
+        outputs: Vec<(String, Box<dyn Output>)>,
+        routes: Routes,
+    ) -> Self {
+        let sink = |(name, output)| Sink {
+            name,
+            output,
+            off: AtomicBool::new(false),
+        };
+        Self {
+            outbox,
+            routes,
+            sinks: outputs.into_iter().map(sink).collect(),
+            wake: watch::Sender::new(()),
+        }
+    }
+
+    /// Sends everything that is due, to all outputs at the same time, and returns when each of them
+    /// has had its turn.
+    ///
+    /// # Errors
+    /// If the outbox could not be read or written. What was sent and not recorded is sent again.
+    pub async fn tick(&self, now: Timestamp) -> Result<Tally, Unavailable> {
+        self.route().await?;
+        let drained = join_all(self.sinks.iter().map(|sink| self.drain(sink, now))).await;
+        let mut total = Tally::default();
+        for tally in drained {
+            total.add(tally?);
+        }
+        self.measure(now).await?;
+        Ok(total)
+    }
+
+    /// Runs until `shutdown`: each output on its own, every `interval` and when woken, so that one
+    /// that is slow or dead holds up no other. An attempt that is under way then is made again later.
+    pub async fn run(&self, interval: Duration, shutdown: impl Future<Output = ()> + Send) {
+        let loops = join_all(self.sinks.iter().map(|sink| self.serve(sink, interval)));
+        tokio::select! {
+            () = shutdown => {}
+            _ = loops => {}
+            () = self.measure_always(interval) => {}
+        }
+    }
+
+    /// Says that there may be something new to send.
+    pub fn wake(&self) {
+        self.wake.send_replace(());
+    }
+
+    async fn serve(&self, sink: &Sink, interval: Duration) {
+        let mut woken = self.wake.subscribe();
+        loop {
+            let now = Timestamp::now();
+            let tried = match self.route().await {
+                Ok(()) => self.drain(sink, now).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = tried {
+                tracing::error!(output = sink.name, %error, "the outbox could not be read or written");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(interval) => {}
+                _ = woken.changed() => {}
+            }
+        }
+    }
+
+    async fn measure_always(&self, interval: Duration) {
+        loop {
+            if let Err(error) = self.measure(Timestamp::now()).await {
+                tracing::error!(%error, "the outbox could not be read");
+            }
+            tokio::time::sleep(interval.max(Duration::from_secs(1))).await;
+        }
+    }
+
+    async fn route(&self) -> Result<(), Unavailable> {
+        // Without outputs alerts wait for the day when there is one.
+        if self.sinks.is_empty() {
+            return Ok(());
+        }
+        self.outbox
+            .route(&|alert: &Notification| self.routes.outputs(alert))
+            .await
+    }
+
+    /// Sends batch after batch; after one with a failure the rest waits for the next tick.
+    async fn drain(&self, sink: &Sink, now: Timestamp) -> Result<Tally, Unavailable> {
+        let start = Instant::now();
+        let mut tally = Tally::default();
+        while !sink.off.load(Ordering::Relaxed) {
+            let claimed = later(now, start);
+            let until = claimed.checked_add(LEASE).unwrap_or(Timestamp::MAX);
+            let batch = self.outbox.claim(&sink.name, claimed, until, BATCH).await?;
+            if batch.is_empty() {
+                break;
+            }
+            let mut failed = false;
+            for due in &batch {
+                if sink.off.load(Ordering::Relaxed) {
+                    break;
+                }
+                let outcome = sink.attempt(due, later(now, start)).await;
+                failed |= outcome != Attempted::Delivered;
+                tally.count(&outcome);
+                let at = later(now, start);
+                self.outbox
+                    .attempted(&due.notification.id, &sink.name, outcome, at)
+                    .await?;
+            }
+            if failed {
+                break;
+            }
+        }
+        Ok(tally)
+    }
+
+    async fn measure(&self, now: Timestamp) -> Result<(), Unavailable> {
+        let oldest = self.outbox.oldest_undelivered().await?;
+        let age = oldest.map_or(0.0, |at| now.duration_since(at).as_secs_f64().max(0.0));
+        metrics::gauge!("postern_alerts_oldest_undelivered_seconds").set(age);
+        Ok(())
+    }
+}
+
+impl Sink {
+    async fn attempt(&self, due: &DueDelivery, now: Timestamp) -> Attempted {
+        let sent = self.output.send(&due.notification, now).await;
+        let outcome = match sent {
+            Ok(()) => Attempted::Delivered,
+            Err(refusal) => self.refused(due, refusal, now),
+        };
+        let word = match &outcome {
+            Attempted::Delivered => "delivered",
+            Attempted::Again { .. } => "again",
+            Attempted::Dead { .. } => "dead",
+        };
+        metrics::counter!("postern_alerts_total", "output" => self.name.clone(), "outcome" => word)
+            .increment(1);
+        outcome
+    }
+
+    fn refused(&self, due: &DueDelivery, refusal: Refusal, now: Timestamp) -> Attempted {
+        let Refusal { retry, error } = refusal;
+        let attempts = due.attempts.saturating_add(1);
+        let delay = match retry {
+            Retry::Again(asked) => backoff::delay(attempts, asked, rand::random()),
+            Retry::Dead => None,
+            Retry::Off => {
+                self.off.store(true, Ordering::Relaxed);
+                tracing::error!(
+                    output = self.name,
+                    error,
+                    "the output wants no more alerts and is switched off until the next start"
+                );
+                None
+            }
+        };
+        let alert = &due.notification.id;
+        match delay.and_then(|delay| now.checked_add(delay).ok()) {
+            Some(at) => {
+                tracing::warn!(output = self.name, alert, attempts, error, %at, "an alert was not taken");
+                Attempted::Again { at, error }
+            }
+            None => {
+                tracing::error!(
+                    output = self.name,
+                    alert,
+                    attempts,
+                    error,
+                    "an alert is given up"
+                );
+                Attempted::Dead { error }
+            }
+        }
+    }
+}
+
+impl Tally {
+    fn count(&mut self, outcome: &Attempted) {
+        match outcome {
+            Attempted::Delivered => self.delivered += 1,
+            Attempted::Again { .. } => self.again += 1,
+            Attempted::Dead { .. } => self.dead += 1,
+        }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.delivered += other.delivered;
+        self.again += other.again;
+        self.dead += other.dead;
+    }
+}
+
+/// The time of the tick, and what has passed since.
+fn later(now: Timestamp, start: Instant) -> Timestamp {
+    SignedDuration::try_from(start.elapsed())
+        .ok()
+        .and_then(|passed| now.checked_add(passed).ok())
+        .unwrap_or(now)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,157 @@
+//! What the tests of this crate share.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use postern_core::case::{Case, CaseKind, CaseState};
+use postern_core::change::Notification;
+use postern_core::decision::ApiVersion;
+use postern_core::finding::{Category, Severity};
+use postern_core::ports::{Attempted, DueDelivery, Outbox, Unavailable};
+
+/// An alert about a synthetic case.
+pub(crate) fn alert(case: &str, revision: u64) -> Notification {
+    let at: Timestamp = "2026-03-03T05:00:10Z".parse().unwrap();
+    let case = Case {
+        api_version: ApiVersion::V1,
+        kind: CaseKind::Case,
+        id: case.to_owned(),
+        revision,
+        state: CaseState::Open,
+        category: Category::BreakGlass,
+        severity: Severity::High,
+        owner: None,
+        opened_at: at,
+        due_at: None,
+        target: Some("cloud-run:acme-shop/europe-west1/checkout".to_owned()),
+        actors: vec!["night-duty@example.com".to_owned()],
+        justification: None,
+        exception_until: None,
+        findings: Vec::new(),
+        history: Vec::new(),
+    };
+    Notification::of(&case, at)
+}
+
+/// An outbox in memory.
+#[derive(Default)]
+pub(crate) struct MemoryOutbox {
+    pub(crate) state: Mutex<State>,
+}
+
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) unrouted: Vec<Notification>,
+    pub(crate) deliveries: BTreeMap<(String, String), Row>,
+    pub(crate) outage: bool,
+}
+
+pub(crate) struct Row {
+    alert: Notification,
+    due: Timestamp,
+    pub(crate) attempts: u32,
+    pub(crate) last: Option<Attempted>,
+}
+
+impl MemoryOutbox {
+    pub(crate) fn of(alerts: Vec<Notification>) -> Self {
+        Self {
+            state: Mutex::new(State {
+                unrouted: alerts,
+                ..State::default()
+            }),
+        }
+    }
+
+    /// What became of an alert at an output, and after how many attempts.
+    pub(crate) fn outcome(&self, alert: &str, output: &str) -> (u32, Option<Attempted>) {
+        let state = self.state.lock().unwrap();
+        let row = &state.deliveries[&(output.to_owned(), alert.to_owned())];
+        (row.attempts, row.last.clone())
+    }
+
+    fn up(&self) -> Result<std::sync::MutexGuard<'_, State>, Unavailable> {
+        let state = self.state.lock().unwrap();
+        if state.outage {
+            Err(Unavailable::new("store", "is down"))
+        } else {
+            Ok(state)
+        }
+    }
+}
+
+fn ended(row: &Row) -> bool {
+    matches!(
+        row.last,
+        Some(Attempted::Delivered | Attempted::Dead { .. })
+    )
+}
+
+#[async_trait]
+impl Outbox for MemoryOutbox {
+    async fn route(
+        &self,
+        outputs: &(dyn for<'a> Fn(&'a Notification) -> Vec<String> + Send + Sync),
+    ) -> Result<(), Unavailable> {
+        let mut state = self.up()?;
+        for alert in std::mem::take(&mut state.unrouted) {
+            for output in outputs(&alert) {
+                let row = Row {
+                    alert: alert.clone(),
+                    due: alert.at,
+                    attempts: 0,
+                    last: None,
+                };
+                state.deliveries.insert((output, alert.id.clone()), row);
+            }
+        }
+        Ok(())
+    }
+
+    async fn claim(
+        &self,
+        output: &str,
+        now: Timestamp,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<DueDelivery>, Unavailable> {
+        let mut state = self.up()?;
+        let rows = state.deliveries.iter_mut();
+        let due = rows.filter(|((o, _), row)| o == output && row.due <= now && !ended(row));
+        let claimed = due.take(limit as usize).map(|(_, row)| {
+            row.due = until;
+            DueDelivery {
+                notification: row.alert.clone(),
+                output: output.to_owned(),
+                attempts: row.attempts,
+            }
+        });
+        Ok(claimed.collect())
+    }
+
+    async fn attempted(
+        &self,
+        notification: &str,
+        output: &str,
+        outcome: Attempted,
+        _: Timestamp,
+    ) -> Result<(), Unavailable> {
+        let mut state = self.up()?;
+        let key = (output.to_owned(), notification.to_owned());
+        let row = state.deliveries.get_mut(&key).unwrap();
+        row.attempts += 1;
+        if let Attempted::Again { at, .. } = &outcome {
+            row.due = *at;
+        }
+        row.last = Some(outcome);
+        Ok(())
+    }
+
+    async fn oldest_undelivered(&self) -> Result<Option<Timestamp>, Unavailable> {
+        let state = self.up()?;
+        let open = state.deliveries.values().filter(|row| !ended(row));
+        Ok(open.map(|row| row.alert.at).min())
+    }
+}
