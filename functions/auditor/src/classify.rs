@@ -9,7 +9,7 @@ use postern_host::problem::quoted;
 
 use crate::detection::{Catalogue, Detection, Own};
 use crate::parse::Unreadable;
-use crate::subject::Subject;
+use crate::subject::{Subject, truncate};
 
 /// A finding, with what it may be paired by.
 #[derive(Debug, Clone, PartialEq)]
@@ -149,7 +149,7 @@ pub(crate) fn rendered(template: &str, finding: &Finding, reason: &str) -> Strin
             ),
         ),
         ("{id}", quoted(&finding.source.id)),
-        ("{reason}", quoted(reason)),
+        ("{reason}", sentence(reason)),
         // Last, so that placeholders in what an actor wrote stay as they are.
         (
             "{why}",
@@ -188,6 +188,14 @@ fn of_event(detection: &Detection, event: &AuditEvent, subject: &Subject, key: &
         .map_or(message.as_str(), |(_, said)| said);
     finding.summary = rendered(&detection.summary, &finding, said);
     finding
+}
+
+/// What a platform said, on one line and not endless.
+fn sentence(text: &str) -> String {
+    const LIMIT: usize = 600;
+    let mut text = text.replace(char::is_control, " ");
+    truncate(&mut text, LIMIT);
+    text
 }
 
 /// The same detection on the same event has the same id, whenever and wherever it is computed.
@@ -324,9 +332,9 @@ mod tests {
         };
         insta::assert_snapshot!(names.map(summary).join("\n"), @r#"
     release@acme-shop.iam.gserviceaccount.com asked for break-glass on cloud-run:acme-shop/europe-west1/checkout, because "INC-4711 payment outage"
-    Binary Authorization blocked a deployment by dana@example.com to cloud-run:acme-shop/europe-west1/checkout: Container image 'europe-west1-docker.pkg.dev/acme-shop/apps/checkout@sha256:9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d…
-    Binary Authorization blocked a deployment by release@acme-shop.iam.gserviceaccount.com to cloud-run-job:acme-shop/europe-west1/invoices: Execution invoices-k2p4x has failed to complete: Container image 'europe-west1-docker.pkg.dev/acme-shop/apps/checkout@sh…
-    Binary Authorization would have blocked a deployment by dana@example.com to cloud-run:acme-shop/europe-west1/checkout: (dry run) Container image 'europe-west1-docker.pkg.dev/acme-shop/apps/checkout@sha256:9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d…
+    Binary Authorization blocked a deployment by dana@example.com to cloud-run:acme-shop/europe-west1/checkout: Container image 'europe-west1-docker.pkg.dev/acme-shop/apps/checkout@sha256:9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d' is not authorized by policy. Image europe-west1-docker.pkg.dev/acme-shop/apps/checkout@sha256:9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d denied by attestor projects/acme-shop/attestors/release: No attestations found that were valid and signed by a key trusted by the attestor
+    Binary Authorization blocked a deployment by release@acme-shop.iam.gserviceaccount.com to cloud-run-job:acme-shop/europe-west1/invoices: Execution invoices-k2p4x has failed to complete: Container image 'europe-west1-docker.pkg.dev/acme-shop/apps/checkout@sha256:9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d' is not authorized by policy.
+    Binary Authorization would have blocked a deployment by dana@example.com to cloud-run:acme-shop/europe-west1/checkout: (dry run) Container image 'europe-west1-docker.pkg.dev/acme-shop/apps/checkout@sha256:9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d' is not authorized by policy. Image europe-west1-docker.pkg.dev/acme-shop/apps/checkout@sha256:9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d denied by attestor projects/acme-shop/attestors/release: No attestations found that were valid and signed by a key trusted by the attestor
     Binary Authorization could not check a deployment by dana@example.com to cloud-run:acme-shop/europe-west1/checkout: Binary Authorization encountered an error while it checked the container image.
     A deployment by dana@example.com to cloud-run:acme-shop/europe-west1/checkout went through without a check: Binary Authorization encountered an error while it checked the container image.
     Binary Authorization blocked a Pod of dana@example.com in gke:europe-west1-b.shop/payments@acme-shop

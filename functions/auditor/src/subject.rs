@@ -64,7 +64,8 @@ fn text_at<'a>(value: Option<&'a Value>, path: &[&str]) -> &'a str {
     found.and_then(Value::as_str).unwrap_or_default()
 }
 
-fn truncate(text: &mut String, limit: usize) {
+/// Cuts a text to so many characters.
+pub(crate) fn truncate(text: &mut String, limit: usize) {
     if let Some((end, _)) = text.char_indices().nth(limit) {
         text.truncate(end);
         text.push('…');
