@@ -71,6 +71,8 @@ enum Room {
     Verify,
     Host,
     Function,
+    /// What the binaries share: words of a configuration into adapters.
+    Wiring,
     Cli,
     Infra,
     Tests,
@@ -88,6 +90,7 @@ impl Room {
             "functions/core" => Self::Core,
             "functions/verify" => Self::Verify,
             "functions/host" => Self::Host,
+            "functions/wiring" => Self::Wiring,
             "functions/cli" => Self::Cli,
             "tests" => Self::Tests,
             function if function.starts_with("functions/") => Self::Function,
@@ -105,9 +108,12 @@ impl Room {
             Self::Host | Self::Infra => matches!(there, Self::Core | Self::Verify),
             Self::Function => match there {
                 Self::Core | Self::Verify | Self::Host => true,
-                Self::Infra => only_in_main,
+                Self::Infra | Self::Wiring => only_in_main,
                 Self::Function | Self::Cli | Self::Tests => false,
             },
+            Self::Wiring => {
+                matches!(there, Self::Core | Self::Verify | Self::Host | Self::Infra)
+            }
             Self::Cli => there != Self::Tests,
             Self::Tests => true,
         }
