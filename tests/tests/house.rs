@@ -108,8 +108,9 @@ impl Room {
             Self::Host | Self::Infra => matches!(there, Self::Core | Self::Verify),
             Self::Function => match there {
                 Self::Core | Self::Verify | Self::Host => true,
-                Self::Infra | Self::Wiring => only_in_main,
-                Self::Function | Self::Cli | Self::Tests => false,
+                // A binary joins what its library does not know of.
+                Self::Infra | Self::Wiring | Self::Function => only_in_main,
+                Self::Cli | Self::Tests => false,
             },
             Self::Wiring => {
                 matches!(there, Self::Core | Self::Verify | Self::Host | Self::Infra)
