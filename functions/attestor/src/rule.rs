@@ -14,6 +14,9 @@ use crate::key::KeyMistake;
 /// How `callers` names whoever reaches a loopback listener without authentication.
 const LOCAL: &str = "local";
 
+/// The entry of `repositories` that stands for every registry and path.
+const ANY_REPOSITORY: &str = "**";
+
 /// Makes the signer that a key becomes in an attestor's name: the attestor states the algorithm.
 pub type SignerFor =
     dyn Fn(&Attestor) -> Result<Arc<dyn Signer>, KeyMistake> + Send + Sync + 'static;
@@ -25,6 +28,7 @@ pub struct SigningRule {
     pub(crate) key: Box<SignerFor>,
     pub(crate) sink: Arc<dyn AttestationSink>,
     callers: Vec<String>,
+    any_repository: bool,
     repositories: Vec<Pattern>,
 }
 
@@ -83,7 +87,8 @@ impl SigningRule {
             mistakes.push(RuleMistake::RequiresItself(name()));
         }
         let mut repositories = Vec::new();
-        for pattern in &signer.repositories {
+        let patterns = signer.repositories.iter();
+        for pattern in patterns.filter(|pattern| *pattern != ANY_REPOSITORY) {
             match Pattern::parse(pattern) {
                 Ok(pattern) => repositories.push(pattern),
                 Err(error) => mistakes.push(RuleMistake::Pattern {
@@ -112,6 +117,7 @@ impl SigningRule {
             key,
             sink,
             callers: signer.callers.clone(),
+            any_repository: signer.repositories.iter().any(|entry| entry == ANY_REPOSITORY),
             repositories,
         }
     }
@@ -123,9 +129,11 @@ impl SigningRule {
     /// A pattern is held against the repository, or against the name by digest.
     pub(crate) fn covers(&self, image: &ImageReference) -> bool {
         let name = image.name();
-        self.repositories
-            .iter()
-            .any(|pattern| pattern.matches_name(&name) || pattern.matches(image))
+        self.any_repository
+            || self
+                .repositories
+                .iter()
+                .any(|pattern| pattern.matches_name(&name) || pattern.matches(image))
     }
 }
 

@@ -1,8 +1,10 @@
 //! One file per command.
 
+pub(crate) mod attest;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod key;
 pub(crate) mod payload;
 pub(crate) mod policy;
+pub(crate) mod serve;
 pub(crate) mod signature;

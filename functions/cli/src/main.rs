@@ -2,11 +2,14 @@
 
 mod commands;
 mod data;
+mod embedded;
+mod functions;
 mod layouts;
 mod outcome;
 mod output;
 mod registries;
 mod render;
+mod signers;
 
 use std::process::ExitCode;
 
@@ -35,6 +38,8 @@ Exit codes:
 #[derive(Subcommand)]
 enum Command {
     Check(commands::check::Args),
+    Serve(commands::serve::Args),
+    Attest(commands::attest::Args),
     Payload(commands::payload::Args),
     Key(commands::key::Args),
     Signature(commands::signature::Args),
@@ -44,6 +49,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    postern_host::crypto::install();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -66,6 +72,8 @@ fn main() -> ExitCode {
 async fn run(command: Command) -> Outcome {
     match command {
         Command::Check(args) => commands::check::run(args).await,
+        Command::Serve(args) => commands::serve::run(args).await,
+        Command::Attest(args) => commands::attest::run(args).await,
         Command::Payload(args) => commands::payload::run(args).await,
         Command::Key(args) => commands::key::run(args).await,
         Command::Signature(args) => commands::signature::run(args).await,

@@ -22,6 +22,9 @@ pub use registry::{Credential, Registry};
 pub struct Config {
     /// `sqlite:PATH` (or `postgres://…`, later).
     pub store: String,
+    /// Whether SQLite may be used where the disk ends with the instance (Cloud Run, Lambda). Every
+    /// record then ends with it, too; what remains is what the logs keep. For trying out.
+    pub accept_ephemeral_store: bool,
     /// Address to listen on, where neither the command line nor `PORT` says.
     pub listen: Option<String>,
     /// A policy file, or `projects/ID/policy`.
@@ -57,6 +60,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             store: "sqlite:postern-data/postern.db".to_owned(),
+            accept_ephemeral_store: false,
             listen: None,
             policy: None,
             system_policy: None,

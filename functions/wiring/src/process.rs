@@ -1,7 +1,6 @@
 //! Runs one function as a process: an HTTP server, or a Lambda where the Lambda environment is there.
 
 use std::io::Write as _;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -9,7 +8,7 @@ use postern_host::auth::{Authenticator, AuthenticatorError, Unguarded, guard};
 use postern_host::config::{Access, Config};
 use postern_host::environment::{Environment, Platform};
 use postern_host::load::{self, ConfigErrors};
-use postern_host::server::{Server, termination};
+use postern_host::server::{Server, listen_address, termination};
 use postern_host::telemetry::{self, Format, Readiness};
 
 use crate::WiringError;
@@ -84,7 +83,11 @@ pub async fn run(
     if Platform::detect(environment) == Platform::Lambda {
         return lambda(router, environment).await;
     }
-    let server = bind(config, &address(config, environment)).await?;
+    let server = bind(
+        config,
+        &listen_address(None, config.listen.as_deref(), environment),
+    )
+    .await?;
     let by_certificate = config
         .gate
         .tls
@@ -125,23 +128,6 @@ pub fn announce(server: &Server) {
     // A closed stdout is no reason not to serve.
     let _ = writeln!(out, "listening on {}", server.url()).and_then(|()| out.flush());
 }
-
-/// `PORT` is how Cloud Run says where to listen: on every interface.
-fn address(config: &Config, environment: &dyn Environment) -> String {
-    match environment
-        .get("PORT")
-        .and_then(|port| port.parse::<u16>().ok())
-    {
-        Some(port) => SocketAddr::from(([0, 0, 0, 0], port)).to_string(),
-        None => config
-            .listen
-            .clone()
-            .unwrap_or_else(|| DEFAULT_ADDRESS.to_owned()),
-    }
-}
-
-/// Where functions listen unless told otherwise.
-pub const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
 
 #[cfg(feature = "lambda")]
 async fn lambda(router: Router, environment: &dyn Environment) -> Result<(), StartError> {

@@ -39,10 +39,12 @@ pub(super) fn check(
 fn store(config: &Config, platform: Platform, findings: &mut Findings) {
     let message = match config.store.split_once(':') {
         Some(("sqlite", "")) => "`sqlite:` takes a path".to_owned(),
-        Some(("sqlite", _)) if platform != Platform::Other => format!(
-            "SQLite is refused on {platform}, whose disk ends with the instance: use a database, \
-             `postgres://…`"
-        ),
+        Some(("sqlite", _)) if platform != Platform::Other && !config.accept_ephemeral_store => {
+            format!(
+                "SQLite is refused on {platform}, whose disk, and every record on it, ends with the \
+                 instance; to try Postern out nevertheless, say `acceptEphemeralStore: true`"
+            )
+        }
         Some(("sqlite", _)) => return,
         Some((scheme @ ("postgres" | "postgresql"), _)) => {
             format!("this build has no store of the scheme `{scheme}:` yet: use `sqlite:PATH`")

@@ -1,0 +1,207 @@
+//! Every function in one process: what `serve` runs, and what `demo` shows.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::Router;
+use clap::ValueEnum;
+use postern_attestor::{Attestor, AttestorParts, SigningRule};
+use postern_auditor::detection::Catalogue;
+use postern_auditor::{Auditor, Believed};
+use postern_core::decision::Decision;
+use postern_gate::{DecisionObserver, Gate, GateOptions, GateParts};
+use postern_host::auth::{Authenticator, authenticated};
+use postern_host::config::{Access, Config};
+use postern_host::environment::Environment;
+use postern_host::telemetry::{self, Readiness};
+use postern_wiring::Adapters;
+
+use crate::outcome::Failure;
+use crate::signers::signer_for;
+
+/// A function that can be started by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Function {
+    /// Decides deployments.
+    Gate,
+    /// Signs attestations.
+    Attestor,
+    /// Takes audit events in, and keeps cases.
+    Auditor,
+    /// Delivers alerts.
+    Notifier,
+}
+
+impl Function {
+    pub(crate) const ALL: [Self; 4] = [Self::Gate, Self::Attestor, Self::Auditor, Self::Notifier];
+}
+
+/// The functions of one process, assembled.
+pub(crate) struct Functions {
+    /// Every path of every function.
+    pub(crate) router: Router,
+    pub(crate) adapters: Adapters,
+    pub(crate) auditor: Arc<Auditor>,
+}
+
+impl Functions {
+    /// Takes what the emergency door left in the spool into the journal, and looks at it.
+    pub(crate) async fn take_in_spool(&self) {
+        let auditor = &self.auditor;
+        let drained = self
+            .adapters
+            .spool
+            .drain(async |entry| auditor.take_in(&entry).await.map(|_| ()))
+            .await;
+        match drained {
+            Ok(drained) if !drained.taken.is_empty() => {
+                let entries = drained.taken.len();
+                tracing::info!(entries, "the spool was taken into the journal");
+            }
+            Ok(_) => {}
+            Err(error) => tracing::error!(%error, "the spool cannot be read"),
+        }
+    }
+}
+
+/// Assembles functions over the adapters that the configuration names.
+pub(crate) async fn assemble(
+    config: &Config,
+    environment: &dyn Environment,
+    only: &[Function],
+) -> Result<Functions, Failure> {
+    let adapters = Adapters::of(config, environment).await?;
+    let auditor = Arc::new(auditor(config, &adapters)?);
+    let mut router = Router::new();
+    for function in only {
+        let routes = match function {
+            Function::Gate => guarded(
+                postern_gate::router(Arc::new(gate(config, &adapters, &auditor)?)),
+                config.auth.gate.as_ref(),
+            )?,
+            Function::Attestor => guarded(
+                postern_attestor::router(Arc::new(attestor(config, &adapters, environment).await?)),
+                config.auth.attestor.as_ref(),
+            )?,
+            Function::Auditor => auditor_routes(config, &auditor)?,
+            Function::Notifier => Router::new(),
+        };
+        router = router.merge(routes);
+    }
+    let store = adapters.store.clone();
+    let readiness = Readiness::when(move || {
+        let store = store.clone();
+        async move { store.health().await }
+    });
+    let viewers = Authenticator::new(config.auth.cases.as_ref()).map_err(Failure::mistake)?;
+    let router = router.merge(telemetry::router(readiness, Arc::new(viewers)));
+    Ok(Functions {
+        router,
+        adapters,
+        auditor,
+    })
+}
+
+/// What each of these functions says of its callers.
+pub(crate) fn accesses<'a>(
+    config: &'a Config,
+    only: &[Function],
+) -> Vec<(&'static str, Option<&'a Access>)> {
+    let by_certificate = config
+        .gate
+        .tls
+        .as_ref()
+        .is_some_and(|tls| tls.client_ca.is_some());
+    let mut accesses = Vec::new();
+    for function in only {
+        match function {
+            // A client certificate is an authentication of its own.
+            Function::Gate if by_certificate => {}
+            Function::Gate => accesses.push(("gate", config.auth.gate.as_ref())),
+            Function::Attestor => accesses.push(("attestor", config.auth.attestor.as_ref())),
+            Function::Auditor => {
+                accesses.push(("auditor", config.auth.auditor.as_ref()));
+                accesses.push(("cases", config.auth.cases.as_ref()));
+            }
+            Function::Notifier => {}
+        }
+    }
+    accesses
+}
+
+fn guarded(routes: Router, access: Option<&Access>) -> Result<Router, Failure> {
+    let authenticator = Authenticator::new(access).map_err(Failure::mistake)?;
+    Ok(authenticated(routes, Arc::new(authenticator)))
+}
+
+fn gate(config: &Config, adapters: &Adapters, auditor: &Arc<Auditor>) -> Result<Gate, Failure> {
+    let options = GateOptions::from_config(config, adapters.system_policy.clone());
+    let store = Arc::new(adapters.store.clone());
+    let parts = GateParts {
+        trust: adapters.trust.clone(),
+        resolver: adapters.registry.clone(),
+        sources: adapters.sources.clone(),
+        revocations: store.clone(),
+        journal: store.clone(),
+        uses: store,
+        spool: adapters.spool.clone(),
+        observer: Arc::new(Findings(Arc::clone(auditor))),
+    };
+    Ok(Gate::new(parts, options.map_err(Failure::mistake)?))
+}
+
+async fn attestor(
+    config: &Config,
+    adapters: &Adapters,
+    environment: &dyn Environment,
+) -> Result<Attestor, Failure> {
+    let store = Arc::new(adapters.store.clone());
+    let mut rules = Vec::new();
+    for signer in &config.attestor.signers {
+        let key = signer_for(&signer.key, environment).await?;
+        let to = signer.to.as_deref().unwrap_or("store");
+        let sink = postern_wiring::sink(to, Some(&adapters.store), &adapters.registry).await?;
+        rules.push(SigningRule::new(signer, key, sink).map_err(|mistakes| {
+            let lines: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
+            Failure::mistake(lines.join("\n"))
+        })?);
+    }
+    let parts = AttestorParts {
+        trust: adapters.trust.clone(),
+        sources: adapters.sources.clone(),
+        revocations: store.clone(),
+        journal: store,
+        projects: config.projects.clone(),
+    };
+    Ok(Attestor::new(parts, rules))
+}
+
+fn auditor(config: &Config, adapters: &Adapters) -> Result<Auditor, Failure> {
+    let catalogue = Catalogue::embedded().map_err(Failure::mistake)?;
+    let store = Arc::new(adapters.store.clone());
+    Ok(Auditor::new(
+        store,
+        catalogue,
+        Believed::from(&config.audit),
+    ))
+}
+
+fn auditor_routes(config: &Config, auditor: &Arc<Auditor>) -> Result<Router, Failure> {
+    let events = postern_auditor::http::events_router(Arc::clone(auditor));
+    let cases = postern_auditor::http::cases_router(Arc::clone(auditor));
+    let events = guarded(events, config.auth.auditor.as_ref())?;
+    Ok(events.merge(guarded(cases, config.auth.cases.as_ref())?))
+}
+
+/// Makes findings of what the gate itself did: a use of the emergency door, a fail-open.
+pub(crate) struct Findings(pub(crate) Arc<Auditor>);
+
+#[async_trait]
+impl DecisionObserver for Findings {
+    async fn decided(&self, decision: &Decision) {
+        if let Err(error) = self.0.record_decision(decision).await {
+            // The decision is journalled: nothing is lost, and the next start looks again.
+            tracing::error!(%error, decision = decision.id, "no finding could be made of a decision");
+        }
+    }
+}
