@@ -117,7 +117,10 @@ impl SigningRule {
             key,
             sink,
             callers: signer.callers.clone(),
-            any_repository: signer.repositories.iter().any(|entry| entry == ANY_REPOSITORY),
+            any_repository: signer
+                .repositories
+                .iter()
+                .any(|entry| entry == ANY_REPOSITORY),
             repositories,
         }
     }
@@ -196,6 +199,7 @@ mod tests {
     #[rstest]
     #[case::exact("us-docker.pkg.dev/demo-project/repo/app", true)]
     #[case::below("us-docker.pkg.dev/demo-project/**", true)]
+    #[case::any("**", true)]
     #[case::beside("us-docker.pkg.dev/demo-project/*", false)]
     #[case::other("us-docker.pkg.dev/other-project/**", false)]
     #[case::prefix("us-docker.pkg.dev/demo-project/repo/ap", false)]
