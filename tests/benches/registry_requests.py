@@ -27,7 +27,7 @@ def main() -> None:
                     counted(f"gate, by {kind}, {time}", lambda: decide(url, image))
 
 
-def counted(name: str, action) -> None:
+def count(made: Scene, verbose: bool, name: str, action) -> None:
     """Prints what the registry was asked meanwhile."""
     before = made.requests()
     action()
