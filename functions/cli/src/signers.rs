@@ -55,9 +55,9 @@ mod tests {
 
     #[tokio::test]
     async fn mistakes_say_what_is_wrong() {
-        insta::assert_snapshot!(refused("env:NONE").await, @"");
-        insta::assert_snapshot!(refused("key.pem").await, @"");
-        insta::assert_snapshot!(refused("gcpkms://projects/p/locations/l").await, @"");
+        insta::assert_snapshot!(refused("env:NONE").await, @"the key cannot be read: the environment variable `NONE` is not set");
+        insta::assert_snapshot!(refused("key.pem").await, @"a key is written file:PATH, env:NAME, awskms:///KEY or gcpkms://KEY, never as itself");
+        insta::assert_snapshot!(refused("gcpkms://projects/p/locations/l").await, @"this build cannot sign with gcpkms:// keys: this version does not speak to Cloud KMS; use file:, env: or awskms://");
         assert!(
             refused("env:KEY")
                 .await
@@ -68,7 +68,7 @@ mod tests {
     #[cfg(not(feature = "aws"))]
     #[tokio::test]
     async fn what_is_not_built_is_named() {
-        insta::assert_snapshot!(refused("awskms:///alias/ci").await, @"");
+        insta::assert_snapshot!(refused("awskms:///alias/ci").await, @"this build cannot sign with awskms:// keys: it was made without the cargo feature `aws`; build with --features aws");
     }
 
     #[cfg(feature = "aws")]

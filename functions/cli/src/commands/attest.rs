@@ -301,7 +301,10 @@ mod tests {
             .told(IMAGE, "built-by-ci", &["--key", "env:OTHER"])
             .await;
         insta::with_settings!({filters => [("ni:///sha-256;[A-Za-z0-9_-]{43}", "[key]")]}, {
-            insta::assert_snapshot!(told, @"");
+            insta::assert_snapshot!(told, @"
+            the key [key] does not belong to projects/demo-project/attestors/built-by-ci, whose keys are [key]
+            try: sign with a key of projects/demo-project/attestors/built-by-ci, or add this key's public half to it
+            ");
         });
         let store = Store::open_directory(&world.folder.path().join("data"))
             .await
@@ -332,11 +335,23 @@ mod tests {
     async fn mistakes_name_their_remedy() {
         let world = World::new();
         let key = ["--key", "env:KEY"];
-        insta::assert_snapshot!(world.told(IMAGE, "missing", &key).await, @"");
-        insta::assert_snapshot!(world.told(IMAGE, "projects/p/attestors/missing", &key).await, @"");
-        insta::assert_snapshot!(world.told(IMAGE, "projects/p", &key).await, @"");
+        insta::assert_snapshot!(world.told(IMAGE, "missing", &key).await, @"
+        DIR/attestors.json has no attestor missing
+        try: compare --attestor with the names in the file
+        ");
+        insta::assert_snapshot!(world.told(IMAGE, "projects/p/attestors/missing", &key).await, @"
+        DIR/attestors.json has no attestor projects/p/attestors/missing
+        try: compare --attestor with the names in the file
+        ");
+        insta::assert_snapshot!(world.told(IMAGE, "projects/p", &key).await, @r#"
+        "projects/p" is not of the form projects/PROJECT/attestors/ID
+        try:
+        "#);
         let to_file = ["--key", "env:KEY", "--to", "occurrences.json"];
-        insta::assert_snapshot!(world.told(IMAGE, "built-by-ci", &to_file).await, @"");
+        insta::assert_snapshot!(world.told(IMAGE, "built-by-ci", &to_file).await, @r#"
+        attestations cannot be stored in "occurrences.json"; write store:DIR or registry
+        try:
+        "#);
     }
 
     #[tokio::test]
