@@ -3,6 +3,7 @@
 pub(crate) mod attest;
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod demo;
 pub(crate) mod key;
 pub(crate) mod payload;
 pub(crate) mod policy;

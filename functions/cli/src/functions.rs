@@ -1,6 +1,7 @@
 //! Every function in one process: what `serve` runs, and what `demo` shows.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
@@ -11,10 +12,14 @@ use postern_auditor::{Auditor, Believed};
 use postern_core::decision::Decision;
 use postern_gate::{DecisionObserver, Gate, GateOptions, GateParts};
 use postern_host::auth::{Authenticator, authenticated};
-use postern_host::config::{Access, Config};
+use postern_host::config::{Access, Config, SecretReference};
 use postern_host::environment::Environment;
+use postern_host::secret;
 use postern_host::telemetry::{self, Readiness};
+use postern_notifier::{Notifier, Routes};
 use postern_wiring::Adapters;
+use secrecy::ExposeSecret as _;
+use tokio::time::MissedTickBehavior;
 
 use crate::outcome::Failure;
 use crate::signers::signer_for;
@@ -41,12 +46,36 @@ pub(crate) struct Functions {
     /// Every path of every function.
     pub(crate) router: Router,
     pub(crate) adapters: Adapters,
-    pub(crate) auditor: Arc<Auditor>,
+    auditor: Arc<Auditor>,
+    /// Absent where this process is not to deliver.
+    notifier: Option<Arc<Notifier>>,
 }
 
+/// How often what time alone makes due is looked at.
+const TICK: Duration = Duration::from_secs(5);
+
 impl Functions {
+    /// Does what nobody calls for, for as long as the process lives: delivers alerts, and takes in
+    /// what the emergency door left in the spool.
+    pub(crate) async fn work(&self) {
+        let deliver = async {
+            if let Some(notifier) = &self.notifier {
+                notifier.run(TICK, std::future::pending()).await;
+            }
+        };
+        let take_in = async {
+            let mut ticks = tokio::time::interval(TICK);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                self.take_in_spool().await;
+            }
+        };
+        futures::join!(deliver, take_in);
+    }
+
     /// Takes what the emergency door left in the spool into the journal, and looks at it.
-    pub(crate) async fn take_in_spool(&self) {
+    async fn take_in_spool(&self) {
         let auditor = &self.auditor;
         let drained = self
             .adapters
@@ -71,7 +100,11 @@ pub(crate) async fn assemble(
     only: &[Function],
 ) -> Result<Functions, Failure> {
     let adapters = Adapters::of(config, environment).await?;
-    let auditor = Arc::new(auditor(config, &adapters)?);
+    let notifier = match only.contains(&Function::Notifier) {
+        true => Some(Arc::new(notifier(config, &adapters, environment)?)),
+        false => None,
+    };
+    let auditor = Arc::new(auditor(config, &adapters, notifier.clone())?);
     let mut router = Router::new();
     for function in only {
         let routes = match function {
@@ -84,7 +117,13 @@ pub(crate) async fn assemble(
                 config.auth.attestor.as_ref(),
             )?,
             Function::Auditor => auditor_routes(config, &auditor)?,
-            Function::Notifier => Router::new(),
+            Function::Notifier => match &notifier {
+                Some(notifier) => guarded(
+                    postern_notifier::http::router(Arc::clone(notifier)),
+                    config.auth.auditor.as_ref(),
+                )?,
+                None => Router::new(),
+            },
         };
         router = router.merge(routes);
     }
@@ -99,6 +138,7 @@ pub(crate) async fn assemble(
         router,
         adapters,
         auditor,
+        notifier,
     })
 }
 
@@ -176,13 +216,40 @@ async fn attestor(
     Ok(Attestor::new(parts, rules))
 }
 
-fn auditor(config: &Config, adapters: &Adapters) -> Result<Auditor, Failure> {
+fn auditor(
+    config: &Config,
+    adapters: &Adapters,
+    notifier: Option<Arc<Notifier>>,
+) -> Result<Auditor, Failure> {
     let catalogue = Catalogue::embedded().map_err(Failure::mistake)?;
     let store = Arc::new(adapters.store.clone());
-    Ok(Auditor::new(
-        store,
-        catalogue,
-        Believed::from(&config.audit),
+    let auditor = Auditor::new(store, catalogue, Believed::from(&config.audit));
+    Ok(match notifier {
+        Some(notifier) => auditor.on_alert(move || notifier.wake()),
+        None => auditor,
+    })
+}
+
+fn notifier(
+    config: &Config,
+    adapters: &Adapters,
+    environment: &dyn Environment,
+) -> Result<Notifier, Failure> {
+    let secret = |reference: &SecretReference| {
+        let secret = secret::resolve(reference, environment).map_err(|error| error.to_string())?;
+        Ok(secret.expose_secret().to_owned())
+    };
+    let mut outputs = Vec::new();
+    for output in &config.outputs {
+        let made = postern_notifier::output::output(output, &secret).map_err(Failure::mistake)?;
+        outputs.push((output.name.clone(), made));
+    }
+    let names = outputs.iter().map(|(name, _)| name.clone()).collect();
+    let routes = Routes::new(config.routes.clone(), names).map_err(Failure::mistake)?;
+    Ok(Notifier::new(
+        Arc::new(adapters.store.clone()),
+        outputs,
+        routes,
     ))
 }
 

@@ -2,6 +2,7 @@
 
 mod commands;
 mod data;
+mod demo;
 mod embedded;
 mod functions;
 mod layouts;
@@ -37,6 +38,7 @@ Exit codes:
 
 #[derive(Subcommand)]
 enum Command {
+    Demo(commands::demo::Args),
     Check(commands::check::Args),
     Serve(commands::serve::Args),
     Attest(commands::attest::Args),
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
 
 async fn run(command: Command) -> Outcome {
     match command {
+        Command::Demo(args) => commands::demo::run(args).await,
         Command::Check(args) => commands::check::run(args).await,
         Command::Serve(args) => commands::serve::run(args).await,
         Command::Attest(args) => commands::attest::run(args).await,

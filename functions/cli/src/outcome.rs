@@ -44,6 +44,15 @@ impl Failure {
         }
     }
 
+    /// What was asked about is not so: exit 1.
+    pub(crate) fn not_so(message: impl ToString) -> Self {
+        Self {
+            exit: Exit::No,
+            message: message.to_string(),
+            remedy: None,
+        }
+    }
+
     /// Something needed could not be reached or read: exit 3.
     pub(crate) fn undetermined(message: impl ToString) -> Self {
         Self {

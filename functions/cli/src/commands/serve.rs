@@ -1,17 +1,15 @@
 //! `postern serve`: all functions in one process.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use postern_host::auth::guard;
 use postern_host::config::Config;
 use postern_host::environment::Process;
 use postern_host::server::{listen_address, termination};
 use postern_host::telemetry::{self, Format};
-use tokio::time::MissedTickBehavior;
 
 use crate::embedded;
-use crate::functions::{Function, Functions, accesses, assemble};
+use crate::functions::{Function, accesses, assemble};
 use crate::outcome::{Exit, Failure, Outcome};
 
 /// Run all functions in one process behind one listener.
@@ -41,9 +39,6 @@ pub(crate) struct Args {
     only: Vec<Function>,
 }
 
-/// How often what time alone makes due is looked at.
-const TICK: Duration = Duration::from_secs(5);
-
 pub(crate) async fn run(args: Args) -> Outcome {
     let filter = std::env::var("POSTERN_LOG").unwrap_or_else(|_| "info".to_owned());
     telemetry::init(Format::detect(&Process), &filter);
@@ -63,7 +58,7 @@ pub(crate) async fn run(args: Args) -> Outcome {
     let router = functions.router.clone();
     tokio::select! {
         () = server.serve(router, termination()) => {}
-        () = ticking(&functions) => {}
+        () = functions.work() => {}
     }
     Ok(Exit::Done)
 }
@@ -73,15 +68,5 @@ fn configuration(file: Option<&Path>, data: &Path) -> Result<Config, Failure> {
     match file {
         Some(_) => Ok(config),
         None => embedded::complete(config, data),
-    }
-}
-
-/// Does what time alone makes due, for as long as the process lives.
-async fn ticking(functions: &Functions) {
-    let mut ticks = tokio::time::interval(TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        functions.take_in_spool().await;
     }
 }

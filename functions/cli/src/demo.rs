@@ -1,0 +1,6 @@
+//! What `postern demo` is made of.
+
+pub(crate) mod events;
+pub(crate) mod receiver;
+pub(crate) mod registry;
+pub(crate) mod story;
