@@ -1,6 +1,7 @@
 //! Files of entries: one per line, arrays, Pub/Sub envelopes, CloudEvents.
 
 use std::borrow::Cow;
+use std::io::{self, BufRead, Read as _};
 
 use jiff::Timestamp;
 use postern_core::event::AuditEvent;
@@ -15,6 +16,10 @@ use crate::push;
 
 /// Envelopes within envelopes are opened this often.
 const DEPTH: usize = 4;
+/// The longest line that is read: a batch of entries.
+const LINE_LIMIT: u64 = 64 * 1024 * 1024;
+/// The longest text whose values are spread over several lines each.
+const SPREAD_LIMIT: u64 = 1024 * 1024 * 1024;
 
 /// One entry of a file, classified.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,48 +30,88 @@ pub struct Classified {
     pub observed: Vec<Observed>,
 }
 
-/// Classifies every entry of a text, in order. With `all` false, entries without findings are left
-/// out, and those that no detection concerns are not even read to the end.
+/// Classifies every entry that a reader gives, in order, line by line where each line is JSON of its
+/// own. With `all` false, entries without findings are left out, and those that no detection concerns
+/// are not even read to the end.
 ///
 /// An entry that cannot be read is a finding, never an end. `now` is the time of such findings.
-pub fn classify_all(
+///
+/// # Errors
+/// If the reader fails, or `each` does.
+pub fn classify_reader(
     catalogue: &Catalogue,
-    text: &[u8],
+    mut reader: &mut dyn BufRead,
     all: bool,
     now: Timestamp,
-    each: &mut dyn FnMut(Classified),
-) {
-    let mut reader = Reader {
+    each: &mut dyn FnMut(Classified) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut entries = Entries {
         catalogue,
         all,
         now,
         each,
+        outcome: Ok(()),
     };
-    for document in documents(text) {
-        reader.take(document, Form::LogEntry, DEPTH);
+    let mut line = Vec::new();
+    let mut first = true;
+    while entries.outcome.is_ok() && read_line(reader, &mut line)? {
+        let document = line.trim_ascii();
+        if document.is_empty() {
+            continue;
+        }
+        let spread = first && serde_json::from_slice::<&RawValue>(document).is_err();
+        first = false;
+        if spread {
+            (&mut reader).take(SPREAD_LIMIT).read_to_end(&mut line)?;
+            documents(&line)
+                .into_iter()
+                .for_each(|document| entries.document(document));
+        } else {
+            entries.document(document);
+        }
     }
+    entries.outcome
 }
 
-/// A line each; or the whole text, where its first line is no JSON by itself.
-fn documents(text: &[u8]) -> Vec<&[u8]> {
-    let lines = || {
-        text.split(|byte| *byte == b'\n')
-            .map(<[u8]>::trim_ascii)
-            .filter(|l| !l.is_empty())
+/// As [`classify_reader`], over a text.
+pub fn classify_all(
+    catalogue: &Catalogue,
+    mut text: &[u8],
+    all: bool,
+    now: Timestamp,
+    each: &mut dyn FnMut(Classified),
+) {
+    let each = &mut |classified| {
+        each(classified);
+        Ok(())
     };
-    let by_line = lines().next().is_none_or(|first| {
-        serde_json::from_slice::<&RawValue>(first).is_ok() || lines().nth(1).is_none()
-    });
-    if by_line {
-        return lines().collect();
+    // Neither a slice nor `each` fails.
+    let _ = classify_reader(catalogue, &mut text, all, now, each);
+}
+
+/// One line, with its end; of one that is too long only its beginning, which is then unreadable.
+fn read_line(mut reader: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
+    line.clear();
+    let read = (&mut reader).take(LINE_LIMIT).read_until(b'\n', line)?;
+    if read as u64 == LINE_LIMIT && !line.ends_with(b"\n") {
+        reader.skip_until(b'\n')?;
     }
+    Ok(read > 0)
+}
+
+/// The values of a text that are spread over several lines each. Where they stop being JSON, the rest
+/// is one unreadable value; where they never are, each line is.
+fn documents(text: &[u8]) -> Vec<&[u8]> {
     let mut values = serde_json::Deserializer::from_slice(text).into_iter::<&RawValue>();
     let mut documents = Vec::new();
     loop {
         let start = values.byte_offset();
         match values.next() {
             Some(Ok(value)) => documents.push(value.get().as_bytes()),
-            Some(Err(_)) if documents.is_empty() => return lines().collect(),
+            Some(Err(_)) if documents.is_empty() => {
+                let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+                return lines.filter(|line| !line.is_empty()).collect();
+            }
             Some(Err(_)) => {
                 documents.push(text[start..].trim_ascii());
                 return documents;
@@ -76,11 +121,12 @@ fn documents(text: &[u8]) -> Vec<&[u8]> {
     }
 }
 
-struct Reader<'a> {
+struct Entries<'a> {
     catalogue: &'a Catalogue,
     all: bool,
     now: Timestamp,
-    each: &'a mut dyn FnMut(Classified),
+    each: &'a mut dyn FnMut(Classified) -> io::Result<()>,
+    outcome: io::Result<()>,
 }
 
 /// The members that tell the envelopes apart.
@@ -92,7 +138,11 @@ struct Shape<'a> {
     specversion: Option<&'a RawValue>,
 }
 
-impl Reader<'_> {
+impl Entries<'_> {
+    fn document(&mut self, document: &[u8]) {
+        self.take(document, Form::LogEntry, DEPTH);
+    }
+
     fn take(&mut self, document: &[u8], form: Form, depth: usize) {
         if depth == 0 {
             return self.unreadable(
@@ -148,7 +198,7 @@ impl Reader<'_> {
             Ok(Some(event)) => {
                 let observed = classify(self.catalogue, &event);
                 if self.all || !observed.is_empty() {
-                    (self.each)(Classified {
+                    self.give(Classified {
                         event: Some(event),
                         observed,
                     });
@@ -166,10 +216,17 @@ impl Reader<'_> {
             reason,
             self.now,
         )];
-        (self.each)(Classified {
+        self.give(Classified {
             event: None,
             observed,
         });
+    }
+
+    /// The first failure to hand something on ends it.
+    fn give(&mut self, classified: Classified) {
+        if self.outcome.is_ok() {
+            self.outcome = (self.each)(classified);
+        }
     }
 }
 
@@ -248,5 +305,19 @@ mod tests {
         let text = entry.to_string();
         assert!(detections(&text, false).is_empty());
         assert_eq!(detections(&text, true), [""]);
+    }
+
+    #[test]
+    fn a_reader_that_fails_is_an_error_and_not_an_end() {
+        struct Broken;
+        impl io::Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::other("synthetic"))
+            }
+        }
+        let mut reader = io::BufReader::new(Broken);
+        let now = Timestamp::UNIX_EPOCH;
+        let outcome = classify_reader(&catalogue(), &mut reader, true, now, &mut |_| Ok(()));
+        assert!(outcome.is_err());
     }
 }

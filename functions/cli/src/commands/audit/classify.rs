@@ -105,7 +105,10 @@ fn print(one: &Classified, format: Format) -> Result<(), Failure> {
             output::print(event_line(event))
         }
         (Some(event), Format::Table) if one.observed.is_empty() => {
-            let summary = format!("{} {}", event.service, event.method);
+            let summary = match event.service.as_str() {
+                "" => event.log.clone(),
+                service => format!("{service} {}", event.method),
+            };
             output::print(row("-", &event.at.to_string(), "-", &summary))
         }
         _ => Ok(()),
