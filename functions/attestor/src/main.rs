@@ -7,7 +7,7 @@ use postern_attestor::{Attestor, AttestorParts, KeyMistake, KeyReference, Signer
 use postern_host::config::Config;
 use postern_host::environment::Process;
 use postern_host::telemetry::Readiness;
-use postern_wiring::{Adapters, StartError};
+use postern_wiring::{Adapters, Part, StartError};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -29,9 +29,12 @@ async fn run() -> Result<(), StartError> {
         let store = Arc::clone(&store);
         async move { store.health().await }
     });
-    let routes = postern_attestor::router(Arc::new(attestor));
-    let access = config.auth.attestor.as_ref();
-    postern_wiring::run("attestor", routes, access, readiness, &config, &Process).await
+    let part = Part {
+        name: "attestor",
+        routes: postern_attestor::router(Arc::new(attestor)),
+        access: config.auth.attestor.as_ref(),
+    };
+    postern_wiring::run(vec![part], readiness, &config, &Process).await
 }
 
 async fn attestor(config: &Config, adapters: Adapters) -> Result<Attestor, StartError> {

@@ -1,11 +1,13 @@
 //! One file per command.
 
 pub(crate) mod attest;
+pub(crate) mod audit;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod key;
 pub(crate) mod payload;
 pub(crate) mod policy;
+pub(crate) mod revoke;
 pub(crate) mod serve;
 pub(crate) mod signature;

@@ -6,19 +6,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 use axum::Router;
 use clap::ValueEnum;
-use postern_attestor::{Attestor, AttestorParts, SigningRule};
+use postern_attestor::{Attestor, AttestorParts, rules};
 use postern_auditor::detection::Catalogue;
 use postern_auditor::{Auditor, Believed};
 use postern_core::decision::Decision;
+use postern_core::ports::Unavailable;
 use postern_gate::{DecisionObserver, Gate, GateOptions, GateParts};
 use postern_host::auth::{Authenticator, authenticated};
-use postern_host::config::{Access, Config, SecretReference};
+use postern_host::config::{Access, Config};
 use postern_host::environment::Environment;
-use postern_host::secret;
 use postern_host::telemetry::{self, Readiness};
-use postern_notifier::{Notifier, Routes};
+use postern_notifier::Notifier;
 use postern_wiring::Adapters;
-use secrecy::ExposeSecret as _;
 use tokio::time::MissedTickBehavior;
 
 use crate::outcome::Failure;
@@ -63,15 +62,36 @@ impl Functions {
                 notifier.run(TICK, std::future::pending()).await;
             }
         };
-        let take_in = async {
+        let look = async {
+            let mut seen = 0;
             let mut ticks = tokio::time::interval(TICK);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 ticks.tick().await;
                 self.take_in_spool().await;
+                if let Err(error) = self.look_at_journal(&mut seen).await {
+                    tracing::error!(%error, "the journal cannot be looked at");
+                }
             }
         };
-        futures::join!(deliver, take_in);
+        futures::join!(deliver, look);
+    }
+
+    /// Makes findings of what others journalled: a command on the same data directory, or this
+    /// process before it was killed. An entry that was looked at before changes nothing.
+    async fn look_at_journal(&self, seen: &mut i64) -> Result<(), Unavailable> {
+        const PAGE: u32 = 500;
+        loop {
+            let entries = self.adapters.store.entries(*seen, PAGE).await;
+            let entries = entries.map_err(|error| Unavailable::new("journal", error))?;
+            for stored in &entries {
+                self.auditor.record(&stored.entry).await?;
+                *seen = stored.position;
+            }
+            if entries.len() < PAGE as usize {
+                return Ok(());
+            }
+        }
     }
 
     /// Takes what the emergency door left in the spool into the journal, and looks at it.
@@ -101,7 +121,11 @@ pub(crate) async fn assemble(
 ) -> Result<Functions, Failure> {
     let adapters = Adapters::of(config, environment).await?;
     let notifier = match only.contains(&Function::Notifier) {
-        true => Some(Arc::new(notifier(config, &adapters, environment)?)),
+        true => {
+            let outbox = Arc::new(adapters.store.clone());
+            let notifier = Notifier::of_config(outbox, config, environment);
+            Some(Arc::new(notifier.map_err(Failure::mistake)?))
+        }
         false => None,
     };
     let auditor = Arc::new(auditor(config, &adapters, notifier.clone())?);
@@ -195,17 +219,14 @@ async fn attestor(
     adapters: &Adapters,
     environment: &dyn Environment,
 ) -> Result<Attestor, Failure> {
+    let sink = async |word: &str| {
+        postern_wiring::sink(word, Some(&adapters.store), &adapters.registry).await
+    };
+    let key = async |key: &str| signer_for(key, environment).await;
+    let rules = rules(&config.attestor.signers, key, sink)
+        .await
+        .map_err(Failure::mistake)?;
     let store = Arc::new(adapters.store.clone());
-    let mut rules = Vec::new();
-    for signer in &config.attestor.signers {
-        let key = signer_for(&signer.key, environment).await?;
-        let to = signer.to.as_deref().unwrap_or("store");
-        let sink = postern_wiring::sink(to, Some(&adapters.store), &adapters.registry).await?;
-        rules.push(SigningRule::new(signer, key, sink).map_err(|mistakes| {
-            let lines: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
-            Failure::mistake(lines.join("\n"))
-        })?);
-    }
     let parts = AttestorParts {
         trust: adapters.trust.clone(),
         sources: adapters.sources.clone(),
@@ -228,29 +249,6 @@ fn auditor(
         Some(notifier) => auditor.on_alert(move || notifier.wake()),
         None => auditor,
     })
-}
-
-fn notifier(
-    config: &Config,
-    adapters: &Adapters,
-    environment: &dyn Environment,
-) -> Result<Notifier, Failure> {
-    let secret = |reference: &SecretReference| {
-        let secret = secret::resolve(reference, environment).map_err(|error| error.to_string())?;
-        Ok(secret.expose_secret().to_owned())
-    };
-    let mut outputs = Vec::new();
-    for output in &config.outputs {
-        let made = postern_notifier::output::output(output, &secret).map_err(Failure::mistake)?;
-        outputs.push((output.name.clone(), made));
-    }
-    let names = outputs.iter().map(|(name, _)| name.clone()).collect();
-    let routes = Routes::new(config.routes.clone(), names).map_err(Failure::mistake)?;
-    Ok(Notifier::new(
-        Arc::new(adapters.store.clone()),
-        outputs,
-        routes,
-    ))
 }
 
 fn auditor_routes(config: &Config, auditor: &Arc<Auditor>) -> Result<Router, Failure> {

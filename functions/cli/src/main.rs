@@ -46,6 +46,10 @@ enum Command {
     Key(commands::key::Args),
     Signature(commands::signature::Args),
     Policy(commands::policy::Args),
+    Audit(commands::audit::Args),
+    Revoke(commands::revoke::RevokeArgs),
+    Unrevoke(commands::revoke::UnrevokeArgs),
+    Revoked(commands::revoke::RevokedArgs),
     Completions(commands::completions::Args),
 }
 
@@ -81,6 +85,10 @@ async fn run(command: Command) -> Outcome {
         Command::Key(args) => commands::key::run(args).await,
         Command::Signature(args) => commands::signature::run(args).await,
         Command::Policy(args) => commands::policy::run(args).await,
+        Command::Audit(args) => commands::audit::run(args).await,
+        Command::Revoke(args) => commands::revoke::revoke(args).await,
+        Command::Unrevoke(args) => commands::revoke::unrevoke(args).await,
+        Command::Revoked(args) => commands::revoke::revoked(args).await,
         Command::Completions(args) => commands::completions::run(args, Cli::command()),
     }
 }

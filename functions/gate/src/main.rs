@@ -10,7 +10,7 @@ use postern_core::decision::Decision;
 use postern_gate::{DecisionObserver, Gate, GateOptions, GateParts};
 use postern_host::environment::Process;
 use postern_host::telemetry::Readiness;
-use postern_wiring::{Adapters, StartError};
+use postern_wiring::{Adapters, Part, StartError};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -49,9 +49,12 @@ async fn run() -> Result<(), StartError> {
         let store = store.clone();
         async move { store.health().await }
     });
-    let routes = postern_gate::router(Arc::new(gate));
-    let access = config.auth.gate.as_ref();
-    postern_wiring::run("gate", routes, access, readiness, &config, &Process).await
+    let part = Part {
+        name: "gate",
+        routes: postern_gate::router(Arc::new(gate)),
+        access: config.auth.gate.as_ref(),
+    };
+    postern_wiring::run(vec![part], readiness, &config, &Process).await
 }
 
 /// Makes findings of what the gate itself did: a use of the emergency door, a fail-open.

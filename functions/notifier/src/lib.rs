@@ -12,6 +12,6 @@ mod signature;
 #[cfg(test)]
 mod testing;
 
-pub use notifier::{Notifier, Tally};
+pub use notifier::{Notifier, SetUpError, Tally};
 pub use output::{Output, OutputError, Refusal, Retry};
 pub use route::{RouteError, Routes};

@@ -8,18 +8,34 @@ use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use postern_core::change::Notification;
 use postern_core::ports::{Attempted, DueDelivery, Outbox, Unavailable};
+use postern_host::config::{Config, SecretReference};
+use postern_host::environment::Environment;
+use postern_host::secret;
+use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::backoff;
-use crate::output::{Output, Refusal, Retry};
-use crate::route::Routes;
+use crate::output::{Output, OutputError, Refusal, Retry};
+use crate::route::{RouteError, Routes};
 
 /// So many deliveries are claimed at once …
 const BATCH: u32 = 8;
 /// … for so long: longer than all of them take to time out one after the other.
 const LEASE: SignedDuration = SignedDuration::from_mins(5);
+
+/// Why the notifier of a configuration cannot be set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetUpError {
+    /// An output.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// A route.
+    #[error(transparent)]
+    Route(#[from] RouteError),
+}
 
 /// The notifier over its outbox and outputs.
 pub struct Notifier {
@@ -65,6 +81,29 @@ impl Notifier {
             sinks: outputs.into_iter().map(sink).collect(),
             wake: watch::Sender::new(()),
         }
+    }
+
+    /// The notifier of a configuration: its `outputs` and its `routes`.
+    ///
+    /// # Errors
+    /// At the first output or route that cannot or must not work.
+    pub fn of_config(
+        outbox: Arc<dyn Outbox>,
+        config: &Config,
+        environment: &dyn Environment,
+    ) -> Result<Self, SetUpError> {
+        let secret = |reference: &SecretReference| {
+            let secret = secret::resolve(reference, environment);
+            let secret = secret.map_err(|error| error.to_string())?;
+            Ok(secret.expose_secret().to_owned())
+        };
+        let mut outputs = Vec::new();
+        for output in &config.outputs {
+            outputs.push((output.name.clone(), crate::output::output(output, &secret)?));
+        }
+        let names = outputs.iter().map(|(name, _)| name.clone()).collect();
+        let routes = Routes::new(config.routes.clone(), names)?;
+        Ok(Self::new(outbox, outputs, routes))
     }
 
     /// Sends everything that is due, to all outputs at the same time, and returns when each of them

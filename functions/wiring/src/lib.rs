@@ -8,7 +8,7 @@ mod sources;
 mod trust;
 
 pub use adapters::Adapters;
-pub use process::{StartError, announce, bind, run, start};
+pub use process::{Part, StartError, announce, bind, run, start};
 pub use registry::registry;
 pub use sources::{sink, source};
 pub use trust::{system_policy, trust};

@@ -64,37 +64,50 @@ pub fn start(environment: &dyn Environment) -> Result<Config, StartError> {
     load::load(file.as_deref().map(std::path::Path::new), environment).map_err(StartError::Config)
 }
 
-/// Serves a function's routes until the process is told to end, beside `/health`, `/ready` and
-/// `/metrics`. `access` is the function's part of `auth`.
+/// A part of a function's paths with an `auth` of its own.
+pub struct Part<'a> {
+    /// What `auth` calls it.
+    pub name: &'static str,
+    /// Its paths.
+    pub routes: Router,
+    /// Who may call them.
+    pub access: Option<&'a Access>,
+}
+
+/// Serves a function until the process is told to end, beside `/health`, `/ready` and `/metrics`.
 ///
 /// # Errors
 /// If it cannot listen, or would answer strangers.
 pub async fn run(
-    function: &str,
-    routes: Router,
-    access: Option<&Access>,
+    parts: Vec<Part<'_>>,
     readiness: Readiness,
     config: &Config,
     environment: &dyn Environment,
 ) -> Result<(), StartError> {
-    let authenticator = Arc::new(Authenticator::new(access)?);
-    let router = postern_host::auth::authenticated(routes, Arc::clone(&authenticator))
-        .merge(telemetry::router(readiness, authenticator));
+    let accesses: Vec<_> = parts.iter().map(|part| (part.name, part.access)).collect();
+    let viewers = Arc::new(Authenticator::new(
+        parts.first().and_then(|part| part.access),
+    )?);
+    let mut router = telemetry::router(readiness, viewers);
+    for part in parts {
+        let authenticator = Arc::new(Authenticator::new(part.access)?);
+        router = router.merge(postern_host::auth::authenticated(
+            part.routes,
+            authenticator,
+        ));
+    }
     if Platform::detect(environment) == Platform::Lambda {
         return lambda(router, environment).await;
     }
-    let server = bind(
-        config,
-        &listen_address(None, config.listen.as_deref(), environment),
-    )
-    .await?;
+    let address = listen_address(None, config.listen.as_deref(), environment);
+    let server = bind(config, &address).await?;
     let by_certificate = config
         .gate
         .tls
         .as_ref()
         .is_some_and(|tls| tls.client_ca.is_some());
     if !by_certificate {
-        guard(server.address(), [(function, access)])?;
+        guard(server.address(), accesses)?;
     }
     announce(&server);
     server.serve(router, termination()).await;
