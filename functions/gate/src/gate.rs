@@ -81,6 +81,9 @@ pub struct Gate {
 /// How long is left at the end for recording.
 const RESERVED_FOR_RECORDING: Duration = Duration::from_millis(250);
 
+/// How long a break-glass waits for the journal before it goes on through the spool.
+const PATIENCE_WITH_JOURNAL: Duration = Duration::from_secs(2);
+
 impl Gate {
     /// A gate over these ports.
     pub fn new(parts: GateParts, options: GateOptions) -> Self {
@@ -345,9 +348,17 @@ impl Gate {
             at: decision.decided_at,
             record: Record::Decision(Box::new(decision.clone())),
         };
-        // A write is not given up half-way: it runs to its end even if the caller goes away.
+        // The emergency door does not wait for a journal that hangs. A write that comes through
+        // later is the same entry by its id.
+        let patience = if break_glass {
+            PATIENCE_WITH_JOURNAL
+        } else {
+            Duration::MAX
+        };
+        let until = Instant::now().checked_add(patience);
+        let until = until.map_or(asked.deadline, |until| until.min(asked.deadline));
         let append = self.parts.journal.append(vec![entry.clone()]);
-        let outcome = match tokio::time::timeout_at(asked.deadline, append).await {
+        let outcome = match tokio::time::timeout_at(until, append).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Unavailable::new("journal", "it did not answer in time")),
         };
