@@ -10,13 +10,13 @@ use http::StatusCode;
 use postern_core::decision::Decision;
 use postern_core::reason::{Reason, Verdict};
 use postern_core::request::DeployRequest;
-use postern_core::target::Target;
 use postern_host::auth::Identity;
 use postern_host::config::Right;
 use postern_host::deadline::Deadline;
 use postern_host::problem::Problem;
 use serde::{Deserialize, Serialize};
 
+use crate::cluster::Cluster;
 use crate::decisions::{not_recorded, now, problem};
 use crate::gate::{Asked, Gate};
 use crate::request::{ManifestContext, RequestError, kubernetes_workload};
@@ -28,19 +28,6 @@ pub(crate) fn routes() -> Router<Arc<Gate>> {
     Router::new()
         .route("/v1/admission", post(review))
         .layer(DefaultBodyLimit::max(MAX_BODY))
-}
-
-/// A review does not name its cluster.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Parameters {
-    /// `LOCATION.CLUSTER`.
-    cluster: String,
-    /// The cluster's project.
-    project: Option<String>,
-    /// Read by [`Deadline`].
-    #[serde(default, rename = "timeout")]
-    _timeout: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -104,7 +91,7 @@ async fn review(
     State(gate): State<Arc<Gate>>,
     identity: Identity,
     deadline: Deadline,
-    Query(parameters): Query<Parameters>,
+    Query(cluster): Query<Cluster>,
     body: Bytes,
 ) -> Result<Json<Answer>, Problem> {
     identity.require(Right::Decide)?;
@@ -119,7 +106,7 @@ async fn review(
         .remedy("set admissionReviewVersions: [v1] in the webhook configuration"));
     }
     let review = review.request;
-    let Some(mut request) = deploy_request(&review, &parameters).map_err(problem)? else {
+    let Some(mut request) = deploy_request(&review, &cluster).map_err(problem)? else {
         return Ok(answer(review.uid, None));
     };
     request.requester = Some(review.user_info.username).filter(|name| !name.is_empty());
@@ -138,7 +125,7 @@ async fn review(
 /// `None` if nothing would run: a deletion, or an object that carries no Pod.
 fn deploy_request(
     review: &Request,
-    parameters: &Parameters,
+    cluster: &Cluster,
 ) -> Result<Option<DeployRequest>, RequestError> {
     if matches!(review.operation.as_str(), "DELETE" | "CONNECT") {
         return Ok(None);
@@ -148,16 +135,7 @@ fn deploy_request(
     } else {
         &review.namespace
     };
-    let project = parameters
-        .project
-        .as_ref()
-        .map(|p| format!("@{p}"))
-        .unwrap_or_default();
-    let target: Target = format!("gke:{}/{namespace}{project}", parameters.cluster)
-        .parse()
-        .map_err(|error: postern_core::target::TargetError| {
-            RequestError::Malformed(format!("?cluster= or ?project=: {error}"))
-        })?;
+    let target = cluster.namespace(namespace)?;
     kubernetes_workload(
         &review.object,
         &ManifestContext {

@@ -20,9 +20,15 @@ impl Cluster {
     /// A namespace of the cluster.
     pub(crate) fn namespace(&self, namespace: &str) -> Result<Target, RequestError> {
         let project = self.project.as_ref().map(|project| format!("@{project}"));
-        let target = format!("gke:{}/{namespace}{}", self.cluster, project.unwrap_or_default());
-        target.parse().map_err(|error: postern_core::target::TargetError| {
-            RequestError::Malformed(format!("?cluster= or ?project=: {error}"))
-        })
+        let target = format!(
+            "gke:{}/{namespace}{}",
+            self.cluster,
+            project.unwrap_or_default()
+        );
+        target
+            .parse()
+            .map_err(|error: postern_core::target::TargetError| {
+                RequestError::Malformed(format!("?cluster= or ?project=: {error}"))
+            })
     }
 }

@@ -9,7 +9,6 @@ use axum::routing::post;
 use axum::{Json, Router};
 use postern_core::decision::BreakGlassSource;
 use postern_core::request::{BreakGlassRequest, DeployRequest, RequestedImage};
-use postern_core::target::Target;
 use postern_host::auth::Identity;
 use postern_host::config::Right;
 use postern_host::deadline::Deadline;
@@ -17,25 +16,13 @@ use postern_host::problem::Problem;
 use serde::{Deserialize, Serialize};
 
 use crate::admission::explanation;
+use crate::cluster::Cluster;
 use crate::decisions::{not_recorded, now, problem};
 use crate::gate::{Asked, Gate};
 use crate::request::RequestError;
 
 pub(crate) fn routes() -> Router<Arc<Gate>> {
     Router::new().route("/v1/imagereview", post(review))
-}
-
-/// A review does not name its cluster.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Parameters {
-    /// `LOCATION.CLUSTER`.
-    cluster: String,
-    /// The cluster's project.
-    project: Option<String>,
-    /// Read by [`Deadline`].
-    #[serde(default, rename = "timeout")]
-    _timeout: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -77,13 +64,13 @@ async fn review(
     State(gate): State<Arc<Gate>>,
     identity: Identity,
     deadline: Deadline,
-    Query(parameters): Query<Parameters>,
+    Query(cluster): Query<Cluster>,
     body: Bytes,
 ) -> Result<Json<Answer>, Problem> {
     identity.require(Right::Decide)?;
     let review: Review = serde_json::from_slice(&body)
         .map_err(|error| problem(RequestError::Malformed(error.to_string())))?;
-    let request = deploy_request(review.spec, &parameters).map_err(problem)?;
+    let request = deploy_request(review.spec, &cluster).map_err(problem)?;
     let asked = Asked {
         now: now(),
         deadline: deadline.0,
@@ -103,17 +90,8 @@ async fn review(
     }))
 }
 
-fn deploy_request(spec: Spec, parameters: &Parameters) -> Result<DeployRequest, RequestError> {
-    let project = parameters
-        .project
-        .as_ref()
-        .map(|p| format!("@{p}"))
-        .unwrap_or_default();
-    let target: Target = format!("gke:{}/{}{project}", parameters.cluster, spec.namespace)
-        .parse()
-        .map_err(|error: postern_core::target::TargetError| {
-            RequestError::Malformed(format!("?cluster= or ?project=: {error}"))
-        })?;
+fn deploy_request(spec: Spec, cluster: &Cluster) -> Result<DeployRequest, RequestError> {
+    let target = cluster.namespace(&spec.namespace)?;
     if spec.containers.is_empty() {
         return Err(RequestError::NoImages("ImageReview".to_owned()));
     }

@@ -7,6 +7,7 @@
 
 mod admission;
 mod break_glass;
+mod cluster;
 mod decisions;
 mod evidence;
 mod gate;
