@@ -118,6 +118,7 @@ pub struct Caller {
 
 /// A use of the emergency door.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct BreakGlass {
     /// Why, in the words of whoever used it. Absent only where the platform has no place for it.
     pub justification: Option<String>,
