@@ -9,6 +9,7 @@
 mod attestations;
 mod auth;
 mod challenge;
+mod clients;
 mod content;
 mod docker_config;
 mod endpoint;

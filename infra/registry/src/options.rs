@@ -107,7 +107,4 @@ pub enum RegistryError {
     /// A host is listed twice.
     #[error("the registry {0} is listed twice")]
     Duplicate(String),
-    /// The HTTP client cannot be set up, for example for want of root certificates.
-    #[error("cannot set up the HTTP client for registries: {0}")]
-    Client(#[from] reqwest::Error),
 }

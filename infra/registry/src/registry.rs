@@ -48,7 +48,7 @@ impl Registry {
         Ok(Self {
             endpoints,
             authenticator: Authenticator::new(options.docker_config),
-            transport: Transport::new(options.timeout)?,
+            transport: Transport::new(options.timeout),
             contents: Contents::new(),
         })
     }

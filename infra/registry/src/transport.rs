@@ -7,20 +7,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use postern_core::image::shortened;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Client, ClientBuilder, Method, Response, StatusCode, redirect};
+use reqwest::{Method, Response, StatusCode};
 use url::Url;
 
-use crate::guard::{self, AddressRefused, PublicResolver, Reach};
+use crate::clients::Clients;
+use crate::guard::{self, AddressRefused, Reach};
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// As much of an error's body as is read.
 const MAX_ERROR_BODY: usize = 16 * 1024;
 
 /// Sends requests, and counts them.
 pub(crate) struct Transport {
-    public: Client,
-    anywhere: Client,
-    timeout: Duration,
+    clients: Clients,
     sent: AtomicU64,
 }
 
@@ -75,20 +73,18 @@ pub(crate) enum TransportError {
     Timeout(Duration),
     #[error("the answer has more than the {limit} bytes that are read")]
     TooLarge { limit: usize },
+    #[error("cannot set up TLS: {0}; install the platform's root certificates (ca-certificates)")]
+    SetUp(String),
     #[error("{0}")]
     Failed(String),
 }
 
 impl Transport {
-    /// Clients that follow no redirect, use no proxy and decompress nothing: a proxy would look
-    /// names up out of the guard's sight.
-    pub(crate) fn new(timeout: Duration) -> Result<Self, reqwest::Error> {
-        Ok(Self {
-            public: client(timeout).dns_resolver(PublicResolver).build()?,
-            anywhere: client(timeout).build()?,
-            timeout,
+    pub(crate) const fn new(timeout: Duration) -> Self {
+        Self {
+            clients: Clients::new(timeout),
             sent: AtomicU64::new(0),
-        })
+        }
     }
 
     /// How many requests were sent.
@@ -116,10 +112,8 @@ impl Transport {
     }
 
     async fn exchange(&self, request: Request, limit: usize) -> Result<Answer, TransportError> {
-        let client = match request.reach {
-            Reach::Public => &self.public,
-            Reach::Anywhere => &self.anywhere,
-        };
+        let client = self.clients.of(&request.url, request.reach);
+        let client = client.map_err(|error| TransportError::SetUp(innermost(&error)))?;
         let mut builder = client.request(request.method, request.url);
         if let Some(accept) = request.accept {
             builder = builder.header(ACCEPT, accept);
@@ -177,7 +171,7 @@ impl Transport {
             cause = inner.source();
         }
         if error.is_timeout() {
-            return TransportError::Timeout(self.timeout);
+            return TransportError::Timeout(self.clients.timeout());
         }
         // The innermost cause is the one that says something: "connection refused".
         let what = if error.is_connect() {
@@ -192,16 +186,6 @@ impl Transport {
     }
 }
 
-fn client(timeout: Duration) -> ClientBuilder {
-    Client::builder()
-        .user_agent(concat!("postern/", env!("CARGO_PKG_VERSION")))
-        .redirect(redirect::Policy::none())
-        .no_proxy()
-        .referer(false)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(timeout)
-}
-
 /// An error's body only explains; the status stands without it.
 async fn read_start(response: &mut Response) -> Bytes {
     let mut body = Vec::new();
@@ -213,4 +197,12 @@ async fn read_start(response: &mut Response) -> Bytes {
         }
     }
     body.into()
+}
+
+fn innermost(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    shortened(&cause.to_string())
 }
