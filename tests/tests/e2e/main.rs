@@ -1,0 +1,22 @@
+//! The shipped binaries end to end: against keys and signatures of other people's tools, real
+//! registries, emulators, and against servers that are taken away.
+//!
+//! Everything here is synthetic, and every key is made when its test runs.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "what goes wrong in a helper fails the test that called it"
+)]
+
+mod audit;
+mod callers;
+mod gcloud;
+mod kms;
+mod openpgp;
+mod outages;
+mod peers;
+mod pkix;
+mod platforms;
+mod registry;
+mod support;

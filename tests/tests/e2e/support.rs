@@ -1,0 +1,15 @@
+//! What the tests share: a folder of files as gcloud writes them, processes, and HTTP.
+
+pub(crate) mod gpg;
+pub(crate) mod http;
+mod listing;
+pub(crate) mod oidc;
+mod process;
+pub(crate) mod registry;
+mod stand_in;
+mod world;
+
+pub(crate) use listing::{Attestation, occurrences};
+pub(crate) use process::{Process, ours};
+pub(crate) use stand_in::{Reply, Seen, StandIn};
+pub(crate) use world::{ATTESTOR, DIGEST, IMAGE, NOTE, World, attestor, sha256};
