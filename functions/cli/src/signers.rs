@@ -20,15 +20,11 @@ pub(crate) async fn signer_for(
 
 #[cfg(feature = "aws")]
 async fn aws(reference: &str) -> Result<Box<SignerFor>, KeyMistake> {
-    use std::sync::Arc;
-
-    use postern_aws::{KmsKey, KmsReference, KmsReferenceError, Session};
-
-    let reference: KmsReference = reference
-        .parse()
-        .map_err(|error: KmsReferenceError| KeyMistake::Form(error.to_string()))?;
-    let key = Arc::new(KmsKey::new(&Session::from_environment().await, reference));
-    Ok(Box::new(move |attestor| Ok(Arc::new(key.signer(attestor)))))
+    let key = postern_aws::KmsKey::of_environment(reference).await;
+    let key = key.map_err(|error| KeyMistake::Form(error.to_string()))?;
+    Ok(Box::new(move |attestor| {
+        Ok(std::sync::Arc::new(key.signer(attestor)))
+    }))
 }
 
 impl From<KeyMistake> for Failure {
