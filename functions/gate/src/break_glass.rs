@@ -3,6 +3,7 @@
 use postern_core::decision::{BreakGlass, BreakGlassSource};
 use postern_core::reason::Verdict;
 use postern_core::request::BreakGlassRequest;
+use postern_core::target::Target;
 use regex::Regex;
 
 /// What is asked of a justification, and how often the door may be used before it gets louder.
@@ -21,17 +22,17 @@ impl BreakGlassRules {
     /// The record of a use, if the request gives what the rules ask for; else a sentence that says
     /// what is missing.
     ///
-    /// The label of GKE carries no text and must admit: there, and only there, an absent
-    /// justification is no obstacle.
+    /// The markers of GKE carry no text and must admit: there, and only there, nothing is asked of
+    /// the justification.
     pub(crate) fn admit(
         &self,
         request: &BreakGlassRequest,
+        target: &Target,
         overrode: Verdict,
         uses_today: u32,
     ) -> Result<BreakGlass, String> {
         let justification = request.justification.as_deref().map(str::trim).map(cut);
-        let must_admit = request.source == BreakGlassSource::Label
-            || (request.source == BreakGlassSource::Annotation && justification.is_none());
+        let must_admit = target.is_gke() && request.source != BreakGlassSource::Request;
         if !must_admit && justification.is_none_or(str::is_empty) {
             return Err("break-glass needs a justification, and it is empty".to_owned());
         }
@@ -87,7 +88,9 @@ mod tests {
     #[test]
     fn the_ticket_is_found_and_recorded() {
         let request = asked(BreakGlassSource::Request, Some(" INC-123 hotfix "));
-        let used = rules().admit(&request, Verdict::NonConformant, 0).unwrap();
+        let used = rules()
+            .admit(&request, &Target::default(), Verdict::NonConformant, 0)
+            .unwrap();
         assert_eq!(used.ticket.as_deref(), Some("INC-123"));
         assert_eq!(used.justification.as_deref(), Some("INC-123 hotfix"));
         assert!(!used.over_quota);
@@ -98,7 +101,7 @@ mod tests {
         let request = asked(BreakGlassSource::Request, Some("INC-123"));
         assert!(
             rules()
-                .admit(&request, Verdict::NonConformant, 3)
+                .admit(&request, &Target::default(), Verdict::NonConformant, 3)
                 .unwrap()
                 .over_quota
         );
@@ -109,16 +112,31 @@ mod tests {
         for text in ["", "   ", "please"] {
             let request = asked(BreakGlassSource::Annotation, Some(text));
             assert!(
-                rules().admit(&request, Verdict::NonConformant, 0).is_err(),
+                rules()
+                    .admit(&request, &Target::default(), Verdict::NonConformant, 0)
+                    .is_err(),
                 "{text:?}"
             );
         }
     }
 
     #[test]
-    fn the_gke_label_must_admit() {
-        let request = asked(BreakGlassSource::Label, None);
-        let used = rules().admit(&request, Verdict::Undetermined, 0).unwrap();
-        assert_eq!((used.justification, used.ticket), (None, None));
+    fn the_markers_of_gke_must_admit() {
+        let gke = "gke:us-central1-a.prod/default".parse().unwrap();
+        for source in [BreakGlassSource::Label, BreakGlassSource::Annotation] {
+            for text in [None, Some("no ticket")] {
+                let request = asked(source, text);
+                let used = rules()
+                    .admit(&request, &gke, Verdict::Undetermined, 0)
+                    .unwrap();
+                assert_eq!((used.justification.as_deref(), used.ticket), (text, None));
+            }
+        }
+        let request = asked(BreakGlassSource::Request, None);
+        assert!(
+            rules()
+                .admit(&request, &gke, Verdict::Undetermined, 0)
+                .is_err()
+        );
     }
 }

@@ -315,7 +315,7 @@ impl Gate {
         let uses = self.uses_today(identity, asked).await;
         self.options
             .break_glass
-            .admit(wanted, decision.verdict, uses)
+            .admit(wanted, &decision.target, decision.verdict, uses)
     }
 
     /// An unknown count never shuts the door.

@@ -1,6 +1,10 @@
 //! The gate through its real router.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set up its world fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot set up its world fails"
+)]
 
 mod admission;
 mod decisions;
