@@ -27,7 +27,7 @@ use crate::{output, registries, render};
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Images: HOST/PATH@sha256:…, HOST/PATH:TAG, or oci:DIR[@sha256:…].
+    /// Images: HOST/PATH@sha256:…, HOST/PATH:TAG, or `oci:DIR[@sha256:…]`.
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<String>,
     /// The policy, as `gcloud container binauthz policy export` writes it.
@@ -46,7 +46,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SOURCE")]
     attestations: Vec<String>,
     /// Where the images are to run: cloud-run:PROJECT/LOCATION/SERVICE, cloud-run-job:…,
-    /// cloud-run-worker-pool:…, gke:LOCATION.CLUSTER/NAMESPACE[:SERVICEACCOUNT][@PROJECT],
+    /// cloud-run-worker-pool:…, `gke:LOCATION.CLUSTER/NAMESPACE[:SERVICEACCOUNT][@PROJECT]`,
     /// lambda:REGION/FUNCTION, ecs:REGION/CLUSTER/SERVICE.
     #[arg(long, default_value = "cloud-run")]
     target: Target,

@@ -24,7 +24,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     policy: PathBuf,
     /// Where it is to run: cloud-run:PROJECT/LOCATION/SERVICE,
-    /// gke:LOCATION.CLUSTER/NAMESPACE[:SERVICEACCOUNT][@PROJECT], lambda:REGION/FUNCTION, …
+    /// `gke:LOCATION.CLUSTER/NAMESPACE[:SERVICEACCOUNT][@PROJECT]`, lambda:REGION/FUNCTION, …
     #[arg(long, default_value = "cloud-run")]
     target: Target,
     /// Use this policy's patterns as the system policy instead of the built-in one.
