@@ -12,6 +12,7 @@
 mod audit;
 mod callers;
 mod gcloud;
+mod issuing;
 mod kms;
 mod openpgp;
 mod outages;
@@ -19,4 +20,5 @@ mod peers;
 mod pkix;
 mod platforms;
 mod registry;
+mod revocations;
 mod support;

@@ -8,7 +8,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::support::registry::{LoggedRegistry, layout};
-use crate::support::{ATTESTOR, Attestation, World, occurrences, sha256};
+use crate::support::{ATTESTOR, Attestation, Process, World, http, occurrences, ours, sha256};
 
 const BESIDE: [&str; 2] = ["--attestations", "registry"];
 
@@ -112,6 +112,87 @@ fn an_index_is_recorded_with_its_manifests() {
     // The index is attested, and a manifest in it by itself is not, unless the gate is told so.
     let child = format!("{}/demo/app@{}", registry.address(), index.children[0]);
     world.check(&child, &BESIDE).is_denied("NO_ATTESTATION");
+}
+
+/// Where the gate is told so: an attestation of an index covers what the fetched index lists, and
+/// nothing that only claims to be in it.
+#[test]
+fn an_index_covers_its_manifests_where_the_gate_is_told_so() {
+    if !have(&["docker-registry", "skopeo", "openssl"]) {
+        return;
+    }
+    let (world, key) = World::with_key();
+    let registry = docker_registry(world.folder());
+    let index = index(&world);
+    let name = format!("{}/demo/app", registry.address());
+    run(std::process::Command::new("skopeo")
+        .args([
+            "copy",
+            "--all",
+            "--quiet",
+            "--preserve-digests",
+            "--dest-tls-verify=false",
+        ])
+        .arg(format!("oci:{}", world.path("index").display()))
+        .arg(format!("docker://{name}:multi")));
+    let outside = layout(world.folder(), "outside").push(registry.address(), "demo/app", "other");
+    let image = format!("{name}@{}", index.digest);
+    let key = format!("file:{}", key.private.display());
+    assert!(
+        world
+            .attest(&image, &key, &["--to", "store:data"])
+            .status
+            .success()
+    );
+    for covers in [true, false] {
+        let config = json!({
+            "listen": "127.0.0.1:0", "store": "sqlite:data/postern.db",
+            "policy": "policy.json", "attestors": "attestors.json", "attestations": ["store"],
+            "gate": {"indexCoversManifests": covers},
+            "registries": [{"host": registry.address(), "plainHttp": true, "allowPrivate": true}],
+        });
+        world.write("postern.yaml", config.to_string());
+        let mut command = ours("postern-gate");
+        command.current_dir(world.folder());
+        let gate = Process::serve(command.env("POSTERN_CONFIG", "postern.yaml"));
+        let status = |image: &str| {
+            let body = json!({"images": [image]});
+            http::post(gate.address(), "/v1/decisions?enforce=true", None, &body).status
+        };
+        assert_eq!(status(&image), 200);
+        let child = format!("{name}@{}", index.children[1]);
+        assert_eq!(status(&child), if covers { 200 } else { 403 }, "{covers}");
+        assert_eq!(status(&outside), 403, "{covers}");
+    }
+}
+
+#[test]
+fn waiting_sees_the_attestation_arrive() {
+    if !have(&["docker-registry", "skopeo", "openssl"]) {
+        return;
+    }
+    let (world, key) = World::with_key();
+    let registry = docker_registry(world.folder());
+    let image = layout(world.folder(), "late").push(registry.address(), "demo/app", "v1");
+    let words = [
+        "check",
+        &image,
+        "--policy",
+        "policy.json",
+        "--attestors",
+        "attestors.json",
+    ];
+    let mut command = world.postern(&words);
+    let mut check = Process::spawn(command.args(BESIDE).args(["--wait", "2m"]));
+    check.line("not yet");
+    let key = format!("file:{}", key.private.display());
+    assert!(
+        world
+            .attest(&image, &key, &["--to", "registry"])
+            .status
+            .success()
+    );
+    assert_eq!(check.ended().code(), Some(0), "{}", check.said());
 }
 
 #[test]

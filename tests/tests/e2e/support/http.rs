@@ -86,7 +86,7 @@ pub(crate) fn send(
 
 fn answer(stream: &TcpStream) -> Answer {
     let mut reader = BufReader::new(stream);
-    let (first, headers) = head(&mut reader).expect("an answer");
+    let (first, headers) = head(&mut reader).unwrap();
     let status = first.split(' ').nth(1).unwrap().parse().unwrap();
     let body = body(&mut reader, &headers, true);
     Answer {
