@@ -81,6 +81,18 @@ pub trait AttestationSource: Send + Sync {
         image: &ImageReference,
         note: &NoteName,
     ) -> Result<Vec<Occurrence>, Unavailable>;
+
+    /// At most so many other digests of the image's repository that an occurrence on the note is
+    /// about: an index that lists the image may be among them. A source that cannot tell names none.
+    async fn attested_beside(
+        &self,
+        image: &ImageReference,
+        note: &NoteName,
+        limit: usize,
+    ) -> Result<Vec<Digest>, Unavailable> {
+        let _ = (image, note, limit);
+        Ok(Vec::new())
+    }
 }
 
 /// What became of an occurrence that was to be stored.

@@ -269,12 +269,24 @@ impl Evidences {
         listings: &[Listing],
         resolver: &dyn ImageResolver,
     ) -> Option<AttestorOutcome> {
-        for candidate in candidate_indexes(question, listings) {
+        let mut candidates = candidate_indexes(question, listings);
+        candidates.extend(self.attested_beside(question, attestor.note()).await);
+        candidates.truncate(MAX_INDEXES);
+        let mut unread = None;
+        for candidate in candidates {
             let index = question.image.pinned(candidate);
-            let fetched =
-                tokio::time::timeout_at(question.deadline, resolver.resolve(&index)).await;
-            let Ok(Ok(Some(fetched))) = fetched else {
-                continue;
+            let resolved = tokio::time::timeout_at(question.deadline, resolver.resolve(&index));
+            let fetched = match resolved.await {
+                Ok(Ok(Some(fetched))) => fetched,
+                Ok(Ok(None)) => continue,
+                Ok(Err(outage)) => {
+                    unread = Some(format!("the index {index} could not be read: {outage}"));
+                    continue;
+                }
+                Err(_) => {
+                    unread = Some(format!("the index {index} was not read in time"));
+                    continue;
+                }
             };
             if fetched.digest != candidate || !fetched.children.contains(&question.digest) {
                 continue;
@@ -287,7 +299,21 @@ impl Evidences {
                 return Some(outcome);
             }
         }
-        None
+        unread.map(|why| {
+            let reason = Reason::new(ReasonCode::EvidenceUnavailable, why);
+            AttestorOutcome::Undetermined(vec![reason.of_attestor(attestor.name().to_string())])
+        })
+    }
+
+    /// What the sources know of the same repository. One that cannot be read names nothing: the
+    /// manifest's own attestations decide then.
+    async fn attested_beside(&self, question: &Question<'_>, note: &NoteName) -> Vec<Digest> {
+        let of_sources = self.sources.iter().map(|source| async move {
+            let beside = source.attested_beside(question.image, note, MAX_INDEXES);
+            let answer = tokio::time::timeout_at(question.deadline, beside).await;
+            answer.map(Result::unwrap_or_default).unwrap_or_default()
+        });
+        join_all(of_sources).await.into_iter().flatten().collect()
     }
 }
 

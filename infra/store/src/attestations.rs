@@ -42,6 +42,42 @@ impl AttestationSource for Store {
             .collect();
         occurrences.map_err(|error| self.unavailable(error))
     }
+
+    /// Looks at the newest occurrences on the note.
+    async fn attested_beside(
+        &self,
+        image: &ImageReference,
+        note: &NoteName,
+        limit: usize,
+    ) -> Result<Vec<Digest>, Unavailable> {
+        let bodies = self.newest(note).await;
+        let bodies = bodies.map_err(|error| self.unavailable(error))?;
+        let occurrences = bodies.iter().map(|body| parse("an occurrence", body));
+        let occurrences: Result<Vec<Occurrence>, _> = occurrences.collect();
+        let occurrences = occurrences.map_err(|error| self.unavailable(error))?;
+        Ok(beside(image, &occurrences, limit))
+    }
+}
+
+/// Other digests of the image's repository among what the occurrences are about.
+pub(crate) fn beside<'a>(
+    image: &ImageReference,
+    occurrences: impl IntoIterator<Item = &'a Occurrence>,
+    limit: usize,
+) -> Vec<Digest> {
+    let mut digests = Vec::new();
+    for occurrence in occurrences {
+        let about = ImageReference::parse_artifact_url(&occurrence.resource_uri).ok();
+        let about = about.filter(|about| about.name() == image.name());
+        let digest = about.and_then(|about| about.digest());
+        if let Some(digest) = digest.filter(|digest| Some(*digest) != image.digest())
+            && !digests.contains(&digest)
+            && digests.len() < limit
+        {
+            digests.push(digest);
+        }
+    }
+    digests
 }
 
 #[async_trait]
@@ -69,6 +105,19 @@ impl Store {
         .bind(digest.to_string())
         .bind(&note.id)
         .bind(limit)
+        .fetch_all(self.readers().await?)
+        .await?;
+        Ok(bodies)
+    }
+
+    /// The newest occurrences on a note, whatever they are about.
+    async fn newest(&self, note: &NoteName) -> Result<Vec<String>, StoreError> {
+        let bodies = sqlx::query_scalar(
+            "SELECT body FROM occurrences WHERE note_id = $1
+             ORDER BY created_at DESC, name DESC LIMIT $2",
+        )
+        .bind(&note.id)
+        .bind(MOST_OCCURRENCES as i64)
         .fetch_all(self.readers().await?)
         .await?;
         Ok(bodies)

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use super::FileError;
 use super::watched::Watched;
-use crate::attestations::{MOST_OCCURRENCES, flood, without_digest};
+use crate::attestations::{MOST_OCCURRENCES, beside, flood, without_digest};
 
 const MAX_BYTES: u64 = 64 << 20;
 
@@ -66,6 +66,19 @@ impl AttestationSource for FileAttestations {
             return Err(flood(&self.name, &digest));
         }
         Ok(found)
+    }
+
+    async fn attested_beside(
+        &self,
+        image: &ImageReference,
+        note: &NoteName,
+        limit: usize,
+    ) -> Result<Vec<Digest>, Unavailable> {
+        let current = self.file.current().await;
+        let current = current.map_err(|error| Unavailable::new(&self.name, error))?;
+        let on_note = current.by_digest.values().flatten();
+        let on_note = on_note.filter(|occurrence| occurrence.note_name.id == note.id);
+        Ok(beside(image, on_note, limit))
     }
 }
 
