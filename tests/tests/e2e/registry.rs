@@ -122,7 +122,7 @@ fn an_index_covers_its_manifests_where_the_gate_is_told_so() {
         return;
     }
     let (world, key) = World::with_key();
-    let registry = docker_registry(world.folder());
+    let mut registry = docker_registry(world.folder());
     let index = index(&world);
     let name = format!("{}/demo/app", registry.address());
     run(std::process::Command::new("skopeo")
@@ -144,26 +144,30 @@ fn an_index_covers_its_manifests_where_the_gate_is_told_so() {
             .status
             .success()
     );
-    for covers in [true, false] {
+    let child = format!("{name}@{}", index.children[1]);
+    let host = registry.address().to_owned();
+    let statuses = |covers: bool| {
         let config = json!({
             "listen": "127.0.0.1:0", "store": "sqlite:data/postern.db",
             "policy": "policy.json", "attestors": "attestors.json", "attestations": ["store"],
             "gate": {"indexCoversManifests": covers},
-            "registries": [{"host": registry.address(), "plainHttp": true, "allowPrivate": true}],
+            "registries": [{"host": host, "plainHttp": true, "allowPrivate": true}],
         });
         world.write("postern.yaml", config.to_string());
         let mut command = ours("postern-gate");
         command.current_dir(world.folder());
         let gate = Process::serve(command.env("POSTERN_CONFIG", "postern.yaml"));
-        let status = |image: &str| {
+        [&image, &child, &outside].map(|image| {
             let body = json!({"images": [image]});
             http::post(gate.address(), "/v1/decisions?enforce=true", None, &body).status
-        };
-        assert_eq!(status(&image), 200);
-        let child = format!("{name}@{}", index.children[1]);
-        assert_eq!(status(&child), if covers { 200 } else { 403 }, "{covers}");
-        assert_eq!(status(&outside), 403, "{covers}");
-    }
+        })
+    };
+    assert_eq!(statuses(false), [200, 403, 403]);
+    assert_eq!(statuses(true), [200, 200, 403]);
+    // An index that cannot be fetched is an outage, and matters only where it counts.
+    registry.kill();
+    assert_eq!(statuses(false), [200, 403, 403]);
+    assert_eq!(statuses(true), [200, 503, 503]);
 }
 
 #[test]

@@ -46,7 +46,7 @@ impl LoggedRegistry {
         layout(folder, word).push(self.address(), "demo/app", tag)
     }
 
-    /// The requests for contents that Postern made since the log had this many: method and path.
+    /// The requests that Postern made so far: method and path.
     pub(crate) fn requests(&self) -> Vec<String> {
         let log = std::fs::read_to_string(&self.log).unwrap();
         let requests = log.lines().filter(|line| line.contains("postern"));
