@@ -202,6 +202,31 @@ mod tests {
         assert_eq!(read(&text).unwrap().by_digest.len(), 1);
     }
 
+    #[tokio::test]
+    async fn what_else_is_attested_in_a_repository_is_told() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), occurrence()).unwrap();
+        let source = FileAttestations::open(file.path()).unwrap();
+        let occurrence = testing::occurrence("key-1", b"sig");
+        let attested = ImageReference::parse_artifact_url(&occurrence.resource_uri).unwrap();
+        let note = &occurrence.note_name;
+        let manifest = attested.pinned(Digest::of(b"manifest"));
+        let beside = source.attested_beside(&manifest, note, 8).await.unwrap();
+        assert_eq!(beside, [testing::digest()]);
+        // Not itself, not more than asked for, not of another repository.
+        assert_eq!(
+            source.attested_beside(&attested, note, 8).await.unwrap(),
+            []
+        );
+        assert_eq!(
+            source.attested_beside(&manifest, note, 0).await.unwrap(),
+            []
+        );
+        let other = format!("synthetic.example/other@{}", Digest::of(b"manifest"));
+        let other = ImageReference::parse(&other).unwrap();
+        assert_eq!(source.attested_beside(&other, note, 8).await.unwrap(), []);
+    }
+
     #[rstest]
     #[case("")]
     #[case(" \n")]
