@@ -64,3 +64,101 @@ fn one_reason(text: &mut String, reason: &Reason) {
         let _ = writeln!(text, "      try: {remedy}");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    /// A synthetic decision on one image, changed by the test.
+    fn rendered(change: impl FnOnce(&mut Value)) -> String {
+        let digest = format!("sha256:{}", "0".repeat(64));
+        let mut value = json!({
+            "apiVersion": "postern/v1", "kind": "Decision", "id": "01J00000000000000000000000",
+            "decidedAt": "2026-01-02T03:04:05.678Z",
+            "allowed": false, "verdict": "NON_CONFORMANT",
+            "enforcement": "ENFORCED_BLOCK_AND_AUDIT_LOG", "retryable": true, "breakGlass": null,
+            "target": "cloud-run:demo-project/us-central1/web",
+            "policy": {"name": "projects/demo-project/policy", "sha256": "00"},
+            "images": [{
+                "image": "synthetic.example/app:v1",
+                "resolved": format!("synthetic.example/app@{digest}"), "children": [],
+                "target": "cloud-run:demo-project/us-central1/web",
+                "verdict": "NON_CONFORMANT", "enforcement": "ENFORCED_BLOCK_AND_AUDIT_LOG",
+                "rule": "defaultAdmissionRule",
+                "reasons": [{"code": "NO_ATTESTATION",
+                    "attestor": "projects/demo-project/attestors/ci",
+                    "message": "nobody attested it", "remedy": "postern attest …"}],
+                "evidence": [],
+            }],
+        });
+        change(&mut value);
+        let decision = serde_json::from_value(value).unwrap();
+        anstream::adapter::strip_str(&super::decision(&decision)).to_string()
+    }
+
+    #[test]
+    fn a_denial_says_why_and_what_to_do() {
+        insta::assert_snapshot!(rendered(|_| {}), @r"
+        DENIED on cloud-run:demo-project/us-central1/web
+          synthetic.example/app:v1
+            is synthetic.example/app@sha256:0000000000000000000000000000000000000000000000000000000000000000
+            by defaultAdmissionRule
+            NO_ATTESTATION: nobody attested it
+              try: postern attest …
+        ");
+    }
+
+    #[test]
+    fn the_headline_says_what_let_it_through() {
+        let headline = |change: fn(&mut Value)| {
+            let text = rendered(change);
+            text.lines().next().unwrap_or_default().to_owned()
+        };
+        let target = "cloud-run:demo-project/us-central1/web";
+        assert_eq!(
+            headline(|d| d["verdict"] = json!("UNDETERMINED")),
+            format!("UNDETERMINED on {target}")
+        );
+        assert_eq!(
+            headline(|d| {
+                d["allowed"] = json!(true);
+                d["verdict"] = json!("CONFORMANT");
+            }),
+            format!("ALLOWED on {target}")
+        );
+        assert_eq!(
+            headline(|d| {
+                d["allowed"] = json!(true);
+                d["enforcement"] = json!("DRYRUN_AUDIT_LOG_ONLY");
+            }),
+            format!("ALLOWED by dry run on {target}")
+        );
+        assert_eq!(
+            headline(|d| {
+                d["allowed"] = json!(true);
+                d["verdict"] = json!("UNDETERMINED");
+            }),
+            format!("ALLOWED although undetermined on {target}")
+        );
+    }
+
+    #[test]
+    fn break_glass_is_shown_with_its_reason_and_with_what_it_overrode() {
+        let text = rendered(|d| {
+            d["allowed"] = json!(true);
+            d["breakGlass"] = json!({"justification": "INC-1 hotfix", "ticket": "INC-1",
+                "source": "request", "overrode": "NON_CONFORMANT"});
+            d["warnings"] = json!(["the annotation stands on the template"]);
+        });
+        assert!(text.starts_with("ALLOWED by break-glass on"), "{text}");
+        assert!(
+            text.contains("break-glass: INC-1 hotfix (overrode NON_CONFORMANT)"),
+            "{text}"
+        );
+        assert!(
+            text.ends_with("note: the annotation stands on the template"),
+            "{text}"
+        );
+    }
+}

@@ -351,3 +351,63 @@ async fn code_outside_of_the_image_is_denied_unless_allowed_by_name() {
         .await;
     assert_eq!(decision["allowed"], true);
 }
+
+#[tokio::test]
+async fn the_decision_is_the_documented_json() {
+    let world = Shared::new();
+    world.attest(digest());
+    let body = json!({
+        "images": [format!("{NAME}:v1")], "target": "cloud-run:demo-project/us-central1/web",
+        "requester": "dev@example.com",
+    });
+    let options = GateOptions::default();
+    let (_, mut decision) = world
+        .ask_as(options, caller(&[Right::Decide]), "/v1/decisions", body)
+        .await;
+    // What differs from run to run: the id, the time, and the key that was made for the test.
+    assert_eq!(decision["id"].take().as_str().map(str::len), Some(26));
+    assert!(
+        decision["decidedAt"]
+            .take()
+            .as_str()
+            .is_some_and(|at| at.ends_with('Z'))
+    );
+    assert_eq!(
+        decision["policy"]["sha256"].take().as_str().map(str::len),
+        Some(64)
+    );
+    let evidence = &mut decision["images"][0]["evidence"][0];
+    assert!(
+        evidence["keyId"]
+            .take()
+            .as_str()
+            .is_some_and(|id| id.starts_with("ni:///sha-256;"))
+    );
+    let reason = &mut decision["images"][0]["reasons"][0];
+    assert!(reason["message"].take().is_string());
+    let pinned = format!("{NAME}@{}", digest());
+    assert_eq!(
+        decision,
+        json!({
+            "apiVersion": "postern/v1", "kind": "Decision", "id": null, "decidedAt": null,
+            "allowed": true, "verdict": "CONFORMANT",
+            "enforcement": "ENFORCED_BLOCK_AND_AUDIT_LOG", "retryable": false,
+            "breakGlass": null,
+            "caller": {"issuer": "https://accounts.google.com", "subject": "1",
+                "email": "ci@demo-project.iam.gserviceaccount.com"},
+            "requester": "dev@example.com",
+            "target": "cloud-run:demo-project/us-central1/web",
+            "policy": {"name": "projects/demo-project/policy", "sha256": null},
+            "images": [{
+                "image": format!("{NAME}:v1"), "resolved": pinned, "children": [],
+                "target": "cloud-run:demo-project/us-central1/web",
+                "verdict": "CONFORMANT", "enforcement": "ENFORCED_BLOCK_AND_AUDIT_LOG",
+                "rule": "defaultAdmissionRule",
+                "reasons": [{"code": "ATTESTED", "attestor": ATTESTOR, "message": null}],
+                "evidence": [{"attestor": ATTESTOR,
+                    "occurrence": format!("projects/demo-project/occurrences/{}", &digest().hex()[..8]),
+                    "keyId": null, "algorithm": "ECDSA_P256_SHA256", "source": "the source"}],
+            }],
+        })
+    );
+}
