@@ -20,10 +20,8 @@ const POLICY: &str = "policy.yaml";
 /// key with its attestor (made at the first start), `policy.yaml` if it is there, alerts in a file.
 pub(crate) fn complete(mut config: Config, data: &Path) -> Result<Config, Failure> {
     std::fs::create_dir_all(data).map_err(|error| cannot(data, &error))?;
+    config = with_store(config, data);
     let file = |name: &str| data.join(name).display().to_string();
-    if config.store == Config::default().store {
-        config.store = format!("sqlite:{}", file("postern.db"));
-    }
     if config.attestors.is_none() {
         attestor(data)?;
         config.attestors = Some(file(ATTESTORS));
@@ -43,6 +41,14 @@ pub(crate) fn complete(mut config: Config, data: &Path) -> Result<Config, Failur
         });
     }
     Ok(config)
+}
+
+/// Puts the database into the data directory, unless the configuration says where it is.
+pub(crate) fn with_store(mut config: Config, data: &Path) -> Config {
+    if config.store == Config::default().store {
+        config.store = format!("sqlite:{}", data.join("postern.db").display());
+    }
+    config
 }
 
 /// Makes the key and the attestor, once.

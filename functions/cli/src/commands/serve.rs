@@ -23,7 +23,7 @@ pub(crate) struct Args {
     /// Address and port to listen on; port 0 picks one. Default: 127.0.0.1:8080.
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
-    /// The data directory of the embedded set-up.
+    /// The data directory: of the embedded set-up, and of a configuration that names no `store`.
     #[arg(
         long,
         value_name = "DIR",
@@ -66,7 +66,7 @@ pub(crate) async fn run(args: Args) -> Outcome {
 fn configuration(file: Option<&Path>, data: &Path) -> Result<Config, Failure> {
     let config = postern_host::load::load(file, &Process).map_err(Failure::mistake)?;
     match file {
-        Some(_) => Ok(config),
+        Some(_) => Ok(embedded::with_store(config, data)),
         None => embedded::complete(config, data),
     }
 }
