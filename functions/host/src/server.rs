@@ -5,6 +5,7 @@
 //! only, so that a web page cannot reach it through the visitor's browser.
 
 mod access;
+mod first_bytes;
 mod limits;
 mod loopback;
 mod peer;
@@ -32,13 +33,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt as _;
 
 use crate::environment::Environment;
+use first_bytes::FirstBytes;
 
 pub use access::RequestId;
 pub use peer::Peer;
 
 /// The longest body a handler reads unless its route says otherwise (`DefaultBodyLimit`), in bytes.
 pub const BODY_LIMIT: usize = 1024 * 1024;
-/// How long a client may take to send the head of a request, and to shake hands for TLS.
+/// How long a client may take to shake hands for TLS, to say which HTTP it speaks, and to send the
+/// head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Connections open at the same time; more wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 1024;
@@ -303,6 +306,7 @@ async fn speak_http(
         .timer(TokioTimer::new())
         .max_concurrent_streams(256)
         .keep_alive_interval(Duration::from_secs(30));
+    let stream = FirstBytes::within(HEAD_TIMEOUT, stream);
     let connection = builder
         .serve_connection(TokioIo::new(stream), service)
         .into_owned();

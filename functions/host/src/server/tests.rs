@@ -7,6 +7,7 @@ use axum::response::IntoResponse as _;
 use axum::routing::{get, post};
 use http::StatusCode;
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::{Barrier, Notify, oneshot};
 use tokio::task::JoinHandle;
 
@@ -198,6 +199,45 @@ async fn draining_has_an_end() {
     entered.notified().await;
     server.end.send(()).unwrap();
     server.done.await.unwrap();
+}
+
+/// The end of a connection whose client says this much, holds the line, and listens.
+async fn answer_to(said: &str) -> Option<String> {
+    let (mut client, stream) = tokio::io::duplex(1024);
+    let handler = get(async || {
+        tokio::time::sleep(6 * HEAD_TIMEOUT).await;
+        "done"
+    });
+    let router = Router::new().route("/", handler);
+    let peer = Peer::tcp("127.0.0.1:9".parse().unwrap());
+    let graceful = GracefulShutdown::new();
+    tokio::spawn(speak_http(stream, peer, router, graceful.watcher()));
+    client.write_all(said.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let end = client.read_to_end(&mut answer);
+    tokio::time::timeout(12 * HEAD_TIMEOUT, end)
+        .await
+        .ok()?
+        .ok()?;
+    Some(String::from_utf8_lossy(&answer).into_owned())
+}
+
+/// Time is paused: it goes on by itself where everything waits.
+#[rstest::rstest]
+#[case::nothing("")]
+#[case::perhaps_http2("PRI * HTTP/2")]
+#[case::a_part_of_a_head("GET / HTTP/1.1\r\nhost")]
+#[case::http2_without_settings("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")]
+#[tokio::test(start_paused = true)]
+async fn a_silent_client_does_not_keep_its_connection(#[case] said: &str) {
+    let answer = answer_to(said).await;
+    assert!(answer.is_some(), "the connection is still open");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_handler_is_waited_for() {
+    let answer = answer_to("GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
+    assert!(answer.unwrap().ends_with("done"));
 }
 
 #[tokio::test]
