@@ -9,7 +9,7 @@ use postern_host::problem::quoted;
 
 use crate::detection::{Catalogue, Detection, Own};
 use crate::parse::Unreadable;
-use crate::subject::{Subject, truncate};
+use crate::subject::{Subject, said, truncate};
 
 /// A finding, with what it may be paired by.
 #[derive(Debug, Clone, PartialEq)]
@@ -182,11 +182,7 @@ fn of_event(detection: &Detection, event: &AuditEvent, subject: &Subject, key: &
         bypassed_verdict: subject.overridden_verdict.clone().filter(|_| says_verdict),
         ..blank(detection, key, event.at, source)
     };
-    let message = &event.status_message;
-    let said = message
-        .split_once(" with message: ")
-        .map_or(message.as_str(), |(_, said)| said);
-    finding.summary = rendered(&detection.summary, &finding, said);
+    finding.summary = rendered(&detection.summary, &finding, said(&event.status_message));
     finding
 }
 

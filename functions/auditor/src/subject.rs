@@ -9,6 +9,8 @@ use postern_core::event::AuditEvent;
 use postern_core::finding::{Actor, BypassedVerdict};
 use serde_json::Value;
 
+pub(crate) use self::text::said;
+
 /// The most characters of a justification that are kept.
 const JUSTIFICATION_LIMIT: usize = 4096;
 

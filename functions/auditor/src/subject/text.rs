@@ -17,24 +17,39 @@ const BEFORE_NAMES: [&str; 7] = [
 /// The parts are found by their place, never by their value: an actor who chooses the name
 /// `breakglass` must not be able to take the platform's own word out of the message with it.
 pub(super) fn platform_words(message: &str) -> String {
-    let said = message
-        .split_once(" with message: ")
-        .map_or(message, |(_, said)| said);
+    let said = said(message);
     let mut words: Vec<String> = Vec::new();
     let mut before_name = false;
     for token in said.split_whitespace() {
         let bare = token.trim_matches(|c: char| c.is_ascii_punctuation());
-        let chosen = before_name || quoted(token) || reference(bare);
+        let chosen = before_name || quoted(token);
         before_name = false;
         if chosen {
             continue;
         }
-        let word = bare.to_ascii_lowercase();
-        let goes_on = token.ends_with(char::is_alphanumeric);
+        let Some(own) = without_reference(bare) else {
+            continue;
+        };
+        let word = own.to_ascii_lowercase();
+        let goes_on = own == bare && token.ends_with(char::is_alphanumeric);
         before_name = goes_on && BEFORE_NAMES.contains(&word.as_str());
         words.push(word);
     }
     words.join(" ")
+}
+
+/// What a condition's change is about: the part after the subject's name in `Ready condition status
+/// changed to True for Revision NAME with message: …`. Any other message says all of it itself: its
+/// ` with message: ` can only be an actor's.
+pub(crate) fn said(message: &str) -> &str {
+    let prefix = message.split_once(" condition status changed to ");
+    let is_change = prefix.is_some_and(|(condition, _)| {
+        !condition.is_empty() && condition.bytes().all(|b| b.is_ascii_alphanumeric())
+    });
+    match message.split_once(" with message: ") {
+        Some((_, said)) if is_change => said,
+        _ => message,
+    }
 }
 
 fn quoted(token: &str) -> bool {
@@ -47,9 +62,14 @@ fn quoted(token: &str) -> bool {
             .any(|quote| token.starts_with(*quote) && token.ends_with(*quote))
 }
 
-/// Image references, resource names, annotation names, addresses.
-fn reference(bare: &str) -> bool {
-    bare.contains(['/', '@', ':'])
+/// A token without the image reference, resource name, annotation name or address in it: nothing is
+/// left of one that is such a reference, and of `word=…` and `word:…` the word.
+fn without_reference(bare: &str) -> Option<&str> {
+    if !bare.contains(['/', '@', ':']) {
+        return Some(bare);
+    }
+    let (word, _) = bare.split_once(['=', ':'])?;
+    (!word.is_empty() && !word.contains(['/', '@'])).then_some(word)
 }
 
 #[cfg(test)]
@@ -71,6 +91,18 @@ mod tests {
         false
     )]
     #[case::annotation("run.googleapis.com/binary-authorization-breakglass changed", false)]
+    #[case::no_prefix(
+        "Deployed with breakglass justification: see the ticket with message: x",
+        true
+    )]
+    #[case::later_prefix(
+        "Deployed with breakglass: a condition status changed to with message: x",
+        true
+    )]
+    #[case::address("Deployed with breakglass=https://example.org/INC-1", true)]
+    #[case::glued_quote("Deployed with breakglass:'x'", true)]
+    #[case::digest("nginx@sha256:breakglass was pulled", false)]
+    #[case::path("example.org/breakglass:1 was pulled", false)]
     #[case::prefix(
         "Ready condition status changed to True for Service breakglass with message: Ready",
         false
