@@ -1,6 +1,8 @@
 //! moto as a child process.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -21,16 +23,17 @@ pub(crate) struct Moto {
 }
 
 impl Moto {
-    /// Starts moto on a port that the system chooses and waits until it says which.
-    pub(crate) async fn start() -> Self {
-        let mut child = Command::new("moto_server")
+    /// Starts moto on a port that the system chooses and waits until it says which. `None` if moto
+    /// is missing: the test is noted as skipped, and has nothing to do.
+    pub(crate) async fn start() -> Option<Self> {
+        let mut child = Command::new(find()?)
             .args(["-H", "127.0.0.1", "-p", "0"])
             .env("PYTHONUNBUFFERED", "1")
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .expect("moto_server is on the PATH (pip install 'moto[server]')");
+            .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let address = timeout(PATIENCE, async {
             while let Some(line) = lines.next_line().await.unwrap() {
@@ -43,7 +46,7 @@ impl Moto {
         let address = address.await.expect("moto_server listens");
         // Read on, so that it never waits for a reader of its log.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Self { child, address }
+        Some(Self { child, address })
     }
 
     /// Ends it.
@@ -87,4 +90,30 @@ impl Moto {
     fn kms(&self) -> aws_sdk_kms::Client {
         aws_sdk_kms::Client::new(&config(&format!("http://{}", self.address)))
     }
+}
+
+/// moto's server: on the path, or where `tests/tools/install` puts it. If it is missing, the calling
+/// test is noted as skipped in the file that `POSTERN_SKIPPED` names; with `CI=true`, where every
+/// tool is required, it fails.
+fn find() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let built = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/tools/bin");
+    let found = std::env::split_paths(&path)
+        .chain([PathBuf::from(built)])
+        .map(|folder| folder.join("moto_server"))
+        .find(|program| program.is_file());
+    if found.is_some() {
+        return found;
+    }
+    assert!(
+        std::env::var("CI").as_deref() != Ok("true"),
+        "CI=true requires moto_server; see tests/tools/install"
+    );
+    let test = std::thread::current().name().unwrap_or("?").to_owned();
+    if let Some(path) = std::env::var_os("POSTERN_SKIPPED") {
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = options.append(true).create(true).open(path).unwrap();
+        writeln!(file, "{test}: [\"moto_server\"]").unwrap();
+    }
+    None
 }

@@ -1,6 +1,8 @@
 //! Real registries and real images for the tests: each registry is a process of its own on a free
 //! port with a directory of its own, each image is pushed by `skopeo`.
 
+mod tools;
+
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -23,27 +25,19 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    fn command(self, directory: &Path) -> Command {
+    /// The name of its program.
+    const fn tool(self) -> &'static str {
+        match self {
+            Self::Debian => "docker-registry",
+            Self::V3 => "registry",
+            Self::Referrers => "referrers-registry",
+        }
+    }
+
+    fn command(self, program: &Path, directory: &Path) -> Command {
         if self == Self::Referrers {
-            let program = find(
-                "POSTERN_TEST_REGISTRY_REFERRERS",
-                "referrers-registry",
-                "run `go install .` in infra/registry/tests/referrers-registry",
-            );
             return Command::new(program);
         }
-        let program = match self {
-            Self::Debian => find(
-                "POSTERN_TEST_REGISTRY_DEBIAN",
-                "docker-registry",
-                "install the Debian package docker-registry",
-            ),
-            _ => find(
-                "POSTERN_TEST_REGISTRY_V3",
-                "registry",
-                "run `go install github.com/distribution/distribution/v3/cmd/registry@v3.1.2`",
-            ),
-        };
         let config = directory.join("config.yml");
         let storage = directory.join("storage");
         let content = json!({
@@ -58,27 +52,12 @@ impl Kind {
     }
 }
 
-/// A program by its variable, on the path, or where Go installs it.
-fn find(variable: &str, name: &str, remedy: &str) -> PathBuf {
-    if let Some(program) = std::env::var_os(variable) {
-        return program.into();
-    }
-    let on_path = std::env::var_os("PATH").unwrap_or_default();
-    let home = std::env::var_os("HOME").unwrap_or_default();
-    let go_path =
-        std::env::var_os("GOPATH").map_or_else(|| Path::new(&home).join("go"), PathBuf::from);
-    std::env::split_paths(&on_path)
-        .chain([go_path.join("bin")])
-        .map(|directory| directory.join(name))
-        .find(|program| program.is_file())
-        .unwrap_or_else(|| panic!("{name} is missing: {remedy}, or set {variable}"))
-}
-
 /// A running registry; it ends with the value.
 pub(crate) struct Server {
     pub(crate) host: String,
     process: Child,
     directory: TempDir,
+    skopeo: PathBuf,
 }
 
 impl Drop for Server {
@@ -89,11 +68,13 @@ impl Drop for Server {
 }
 
 impl Server {
-    /// Starts one and waits until it says where it listens.
-    pub(crate) fn start(kind: Kind) -> Self {
+    /// Starts one and waits until it says where it listens. `None` if a tool is missing: the test
+    /// is noted as skipped, and has nothing to do.
+    pub(crate) fn start(kind: Kind) -> Option<Self> {
+        let [program, skopeo] = tools::find_all([kind.tool(), "skopeo"])?;
         let directory = tempfile::tempdir().unwrap();
         let mut process = kind
-            .command(directory.path())
+            .command(&program, directory.path())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -112,11 +93,12 @@ impl Server {
         };
         // Whoever logs into a full pipe stops.
         std::thread::spawn(move || lines.for_each(drop));
-        Self {
+        Some(Self {
             host,
             process,
             directory,
-        }
+            skopeo,
+        })
     }
 
     /// A client with nothing kept.
@@ -145,7 +127,7 @@ impl Server {
         made.finish(digest);
         let source = format!("oci:{}", made.directory.display());
         let target = format!("docker://{}/{rest}", self.host);
-        skopeo(&[
+        self.skopeo(&[
             "copy",
             "--all",
             "--preserve-digests",
@@ -159,20 +141,20 @@ impl Server {
     /// What `skopeo` reads under this name.
     pub(crate) fn inspect(&self, rest: &str) -> Value {
         let target = format!("docker://{}/{rest}", self.host);
-        let raw = skopeo(&["inspect", "--raw", "--tls-verify=false", &target]);
+        let raw = self.skopeo(&["inspect", "--raw", "--tls-verify=false", &target]);
         serde_json::from_slice(&raw).unwrap()
     }
-}
 
-fn skopeo(arguments: &[&str]) -> Vec<u8> {
-    let output = Command::new("skopeo")
-        .arg("--insecure-policy")
-        .args(arguments)
-        .output()
-        .expect("skopeo is missing: install the Debian package skopeo");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "skopeo {arguments:?}: {said}");
-    output.stdout
+    fn skopeo(&self, arguments: &[&str]) -> Vec<u8> {
+        let output = Command::new(&self.skopeo)
+            .arg("--insecure-policy")
+            .args(arguments)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "skopeo {arguments:?}: {said}");
+        output.stdout
+    }
 }
 
 /// An OCI layout that is being written. Its images are synthetic.
