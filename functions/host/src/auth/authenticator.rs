@@ -55,15 +55,14 @@ enum Mode {
     Platform(Vec<Issuer>),
 }
 
-/// What a caller has whom the platform let in, where the configuration names no callers: all but
-/// the rights that are given to somebody by name.
-const PLATFORM_RIGHTS: [Right; 5] = [
-    Right::Decide,
-    Right::Attest,
-    Right::Ingest,
-    Right::View,
-    Right::Respond,
-];
+/// What a caller has whom the platform let in, where the configuration names no callers. No audience
+/// is compared then, so nothing that would be believed afterwards is among it, and no right that is
+/// given to somebody by name.
+const PLATFORM_RIGHTS: [Right; 3] = [Right::Decide, Right::View, Right::Respond];
+
+/// Where the API server of a cluster asks, which has a certificate and no token. Everywhere else a
+/// certificate is no identity.
+const CLUSTER_PATHS: [&str; 2] = ["/v1/admission", "/v1/imagereview"];
 
 impl Authenticator {
     /// Reads the `auth` of one function. Keys are fetched when the first token needs them.
@@ -114,6 +113,7 @@ impl Authenticator {
     async fn outcome(&self, parts: &Parts) -> Result<Identity, Refusal> {
         let peer = parts.extensions.get::<Peer>();
         if let Some(certificate) = peer.and_then(Peer::certificate)
+            && CLUSTER_PATHS.contains(&parts.uri.path())
             && !parts.headers.contains_key(AUTHORIZATION)
         {
             return Ok(cluster(certificate));

@@ -17,7 +17,7 @@ use super::key::{Key, key_set};
 const FLOOR: SignedDuration = SignedDuration::from_secs(60);
 /// Between two attempts as long as no keys were ever had.
 const FIRST_FLOOR: SignedDuration = SignedDuration::from_secs(5);
-/// After this, keys are fetched again although the one asked for is there.
+/// After this, keys are fetched again although the one asked for is there, and serves meanwhile.
 const FRESH: SignedDuration = SignedDuration::from_hours(1);
 /// After this, keys that could not be fetched again are not believed any more.
 const STALE: SignedDuration = SignedDuration::from_hours(24);
@@ -72,18 +72,27 @@ impl Keys {
         }
     }
 
-    /// The key of that id. Fetches the issuer's keys if that may help and is due.
+    /// The key of that id. Fetches the issuer's keys if that may help and is due; a key that will do
+    /// meanwhile does not wait for it.
     pub(super) async fn key(self: &Arc<Self>, id: &str) -> Result<Key, KeyError> {
-        let cached = self.cached();
-        if cached.needs_refresh(id, (self.clock)()) {
-            let keys = self.clone();
-            // In a task of its own, so that a caller who hangs up does not end it for the others.
-            let refresh = tokio::spawn(async move { keys.refresh(cached.attempted).await });
-            if refresh.await.is_err() {
-                return Err(KeyError::Unavailable);
-            }
+        let (cached, now) = (self.cached(), (self.clock)());
+        let known = cached.find(id, now);
+        if !cached.needs_refresh(id, now) || known.is_ok() && self.is_refreshing() {
+            return known;
         }
+        let keys = self.clone();
+        // In a task of its own, so that a caller who hangs up does not end it for the others.
+        let refresh = tokio::spawn(async move { keys.refresh(cached.attempted).await });
+        if known.is_ok() {
+            return known;
+        }
+        refresh.await.map_err(|_| KeyError::Unavailable)?;
         self.cached().find(id, (self.clock)())
+    }
+
+    /// Whether somebody fetches the keys at the moment.
+    fn is_refreshing(&self) -> bool {
+        self.refreshing.try_lock().is_err()
     }
 
     fn cached(&self) -> Cached {

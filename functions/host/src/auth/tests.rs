@@ -11,6 +11,7 @@ use axum::response::IntoResponse as _;
 use axum::routing::get;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures::FutureExt as _;
 use http::request::Parts;
 use jiff::Timestamp;
 use jsonwebtoken::jwk::Jwk;
@@ -36,6 +37,7 @@ struct IdpState {
     keys: Mutex<Vec<Jwk>>,
     fetches: AtomicUsize,
     down: AtomicBool,
+    hanging: AtomicBool,
 }
 
 impl Idp {
@@ -74,6 +76,10 @@ impl Idp {
         self.state.down.store(down, Ordering::SeqCst);
     }
 
+    fn set_hanging(&self, hanging: bool) {
+        self.state.hanging.store(hanging, Ordering::SeqCst);
+    }
+
     fn rotate(&self, keys: Vec<Jwk>) {
         *self.state.keys.lock().unwrap() = keys;
     }
@@ -86,6 +92,9 @@ async fn discovery(State(state): State<Arc<IdpState>>) -> axum::Json<Value> {
 
 async fn jwks(State(state): State<Arc<IdpState>>) -> axum::response::Response {
     state.fetches.fetch_add(1, Ordering::SeqCst);
+    if state.hanging.load(Ordering::SeqCst) {
+        std::future::pending::<()>().await;
+    }
     if state.down.load(Ordering::SeqCst) {
         return http::StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
@@ -419,6 +428,44 @@ async fn old_keys_outlive_an_outage_for_a_day() {
 }
 
 #[tokio::test]
+async fn nobody_waits_for_a_hanging_issuer_whose_keys_are_known() {
+    let signer = Signer::ec("k");
+    let idp = Idp::start(vec![signer.jwk()]).await;
+    let world = World::new(&google_access(&idp));
+    let mut claims = google(&idp.issuer());
+    claims["exp"] = json!(NOW + 200_000);
+    let token = signer.sign(&claims);
+    assert_eq!(world.code(&token).await, "accepted");
+    idp.set_hanging(true);
+    world.later(3600);
+    assert_eq!(world.code(&token).now_or_never(), Some("accepted"));
+    while idp.fetches() < 2 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.code(&token).now_or_never(), Some("accepted"));
+    world.later(86_400);
+    let too_old = world.code(&token).now_or_never();
+    assert_eq!(too_old, None, "keys of yesterday are waited for");
+}
+
+#[tokio::test]
+async fn keys_are_renewed_while_the_old_ones_serve() {
+    let (old, new) = (Signer::ec("old"), Signer::ec("new"));
+    let idp = Idp::start(vec![old.jwk()]).await;
+    let world = World::new(&google_access(&idp));
+    let mut claims = google(&idp.issuer());
+    claims["exp"] = json!(NOW + 200_000);
+    let token = old.sign(&claims);
+    assert_eq!(world.code(&token).await, "accepted");
+    idp.rotate(vec![new.jwk()]);
+    world.later(3600);
+    assert_eq!(world.code(&token).now_or_never(), Some("accepted"));
+    assert_eq!(world.code(&new.sign(&claims)).await, "accepted");
+    assert_eq!(world.code(&token).await, "TOKEN_KEY_UNKNOWN");
+    assert_eq!(idp.fetches(), 2);
+}
+
+#[tokio::test]
 async fn rights_of_every_entry_that_is_met_add_up() {
     let signer = Signer::ec("k");
     let idp = Idp::start(vec![signer.jwk()]).await;
@@ -518,12 +565,15 @@ async fn the_header_that_the_platform_checked_wins() {
 }
 
 #[tokio::test]
-async fn whom_the_platform_lets_in_has_no_right_that_is_given_by_name() {
+async fn whom_the_platform_lets_in_may_ask_and_see_and_is_believed_nothing() {
     let world = World::new(&Access::Platform(PlatformWord::Platform));
     let token = stripped(&google("https://accounts.google.com"));
     let identity = world.identify(&token).await.unwrap();
-    assert!(identity.may(Right::Decide) && !identity.may(Right::BreakGlass));
-    assert!(!identity.may(Right::Approve));
+    let rights = Right::ALL.into_iter().filter(|right| identity.may(*right));
+    assert_eq!(
+        rights.collect::<Vec<_>>(),
+        [Right::Decide, Right::View, Right::Respond]
+    );
     let parts = http::Request::get("/").body(()).unwrap().into_parts().0;
     let problem = world.authenticator.identify(&parts).await.unwrap_err();
     assert_eq!(problem.code(), "TOKEN_MISSING");
@@ -544,16 +594,39 @@ async fn without_authentication_only_this_machine_is_answered() {
     }
 }
 
-#[tokio::test]
-async fn a_client_certificate_is_the_identity_of_a_cluster() {
-    let authenticator = Authenticator::new(None).unwrap();
-    let mut parts = http::Request::get("/").body(()).unwrap().into_parts().0;
+fn with_certificate(path: &str) -> Parts {
+    let mut parts = http::Request::get(path).body(()).unwrap().into_parts().0;
+    let peer = Peer::tls("192.0.2.1:9".parse().unwrap(), Some([0xab; 32]));
+    parts.extensions.insert(peer);
     parts
-        .extensions
-        .insert(Peer::tls("192.0.2.1:9".parse().unwrap(), Some([0xab; 32])));
-    let identity = authenticator.identify(&parts).await.unwrap();
+}
+
+#[rstest::rstest]
+#[case("/v1/admission?cluster=us-central1-a.prod")]
+#[case("/v1/imagereview")]
+#[tokio::test]
+async fn a_client_certificate_is_the_identity_of_a_cluster(#[case] path: &str) {
+    let authenticator = Authenticator::new(None).unwrap();
+    let identity = authenticator.identify(&with_certificate(path)).await;
+    let identity = identity.unwrap();
     assert!(identity.may(Right::Decide) && !identity.may(Right::Attest));
     assert!(identity.caller.unwrap().subject.starts_with("sha256:abab"));
+}
+
+#[rstest::rstest]
+#[case("/v1/decisions")]
+#[case("/v1/admission/")]
+#[case("/metrics?/v1/admission")]
+#[tokio::test]
+async fn where_no_cluster_asks_a_client_certificate_is_no_identity(#[case] path: &str) {
+    let parts = with_certificate(path);
+    let unconfigured = Authenticator::new(None).unwrap();
+    let problem = unconfigured.identify(&parts).await.unwrap_err();
+    assert_eq!(problem.code(), "LOOPBACK_ONLY");
+    let idp = Idp::start(Vec::new()).await;
+    let world = World::new(&google_access(&idp));
+    let problem = world.authenticator.identify(&parts).await.unwrap_err();
+    assert_eq!(problem.code(), "TOKEN_MISSING");
 }
 
 #[test]
