@@ -43,7 +43,15 @@ impl GoogleCredentials {
 
 #[async_trait]
 impl CredentialProvider for GoogleCredentials {
-    async fn credential(&self, _registry_host: &str) -> Result<RegistryCredential, Unavailable> {
+    /// A host that is no registry of Google gets none: the token is good for more than registries.
+    async fn credential(&self, registry_host: &str) -> Result<RegistryCredential, Unavailable> {
+        if !is_google_registry(registry_host) {
+            return Err(Unavailable::new(
+                SOURCE,
+                "they are for gcr.io, *.gcr.io and *.pkg.dev only, and this registry is none of \
+                 them; configure another credential for it",
+            ));
+        }
         let token = tokio::time::timeout(TIMEOUT, self.credentials.access_token())
             .await
             .map_err(|_| {
@@ -56,6 +64,23 @@ impl CredentialProvider for GoogleCredentials {
             password: token.token,
         })
     }
+}
+
+/// `LOCATION-docker.pkg.dev` (Artifact Registry, "Repository and image names"), and `gcr.io` and
+/// `LOCATION.gcr.io` (Container Registry); without a port.
+fn is_google_registry(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    let is_below = |domain: &str| {
+        let labels = host.strip_suffix(domain);
+        labels.is_some_and(|labels| labels.split('.').all(is_label))
+    };
+    host == "gcr.io" || is_below(".gcr.io") || is_below(".pkg.dev")
 }
 
 #[cfg(test)]
@@ -114,5 +139,36 @@ mod tests {
     async fn the_token_is_never_shown() {
         let credential = metadata_server().await.credential("gcr.io").await.unwrap();
         assert!(!format!("{credential:?}").contains("synthetic"));
+    }
+
+    #[tokio::test]
+    async fn other_registries_get_no_token() {
+        let google = metadata_server().await;
+        for host in [
+            "registry.example",
+            "us-docker.pkg.dev.evil.example",
+            "evilgcr.io",
+            "evil-pkg.dev",
+            "pkg.dev",
+            ".gcr.io",
+            "evil.example/x.gcr.io",
+            "evil.example@us.gcr.io",
+            "us.gcr.io:8443",
+            "localhost:5000",
+        ] {
+            let error = google.credential(host).await.expect_err(host).to_string();
+            assert!(
+                error.contains("for gcr.io, *.gcr.io and *.pkg.dev only"),
+                "{error}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn registries_of_google_get_the_token() {
+        let google = metadata_server().await;
+        for host in ["gcr.io", "eu.gcr.io", "us-docker.pkg.dev", "EU.gcr.IO"] {
+            assert!(google.credential(host).await.is_ok(), "{host}");
+        }
     }
 }
