@@ -105,9 +105,19 @@ pub fn docker_registry(folder: &Path) -> Server {
     distribution(command("docker-registry"), folder)
 }
 
-/// The registry of `distribution` 3, which has the referrers API of the OCI specification 1.1.
+/// The registry of `distribution` 3: it knows no referrers API either.
 pub fn registry_v3(folder: &Path) -> Server {
     distribution(command("registry"), folder)
+}
+
+/// `referrers-registry`, a registry in memory that has the referrers API of the OCI distribution
+/// specification 1.1. Its source is in `infra/registry/tests`.
+pub fn referrers_registry() -> Server {
+    Server::start(
+        command("referrers-registry"),
+        Stream::Stderr,
+        "listening on ",
+    )
 }
 
 /// moto's server, which stands in for AWS.

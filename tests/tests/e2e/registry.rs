@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use postern_tests::openssl::{Padding, sign};
-use postern_tests::{Server, docker_registry, have, registry_v3, run, write_layout};
+use postern_tests::{
+    Server, docker_registry, have, referrers_registry, registry_v3, run, write_layout,
+};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -14,7 +16,8 @@ const BESIDE: [&str; 2] = ["--attestations", "registry"];
 
 #[rstest]
 #[case::without_the_referrers_api("docker-registry", docker_registry)]
-#[case::with_the_referrers_api("registry", registry_v3)]
+#[case::v3_without_the_referrers_api("registry", registry_v3)]
+#[case::with_the_referrers_api("referrers-registry", |_: &Path| referrers_registry())]
 fn unsigned_is_denied_signed_is_allowed_and_a_moved_tag_is_denied(
     #[case] tool: &str,
     #[case] start: fn(&Path) -> Server,
