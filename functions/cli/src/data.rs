@@ -67,6 +67,18 @@ pub(crate) async fn open_store(directory: &Path) -> Result<Store, Failure> {
     })
 }
 
+/// Opens the database whose revocation list is to change, and says so if it is a new one: a gate
+/// that works on another one goes on allowing.
+pub(crate) async fn store_for_list(directory: &Path) -> Result<Store, Failure> {
+    if !directory.join(DATABASE).exists() {
+        crate::output::note(format_args!(
+            "note: {} is a new data directory; name the one that the gate works on with --data DIR",
+            directory.display()
+        ));
+    }
+    open_store(directory).await
+}
+
 /// The time, in milliseconds.
 pub(crate) fn now() -> Timestamp {
     let now = Timestamp::now();

@@ -75,8 +75,11 @@ pub(crate) type Outcome = Result<Exit, Failure>;
 
 impl From<postern_wiring::WiringError> for Failure {
     fn from(error: postern_wiring::WiringError) -> Self {
+        use postern_store::StoreError;
         use postern_wiring::WiringError;
+
         match error {
+            WiringError::Store(StoreError::Missing(_)) => Self::mistake(error),
             WiringError::Store(_) => Self::undetermined(error),
             _ => Self::mistake(error),
         }

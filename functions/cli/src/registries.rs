@@ -13,7 +13,7 @@ use crate::outcome::Failure;
 
 #[derive(clap::Args, Clone)]
 pub(crate) struct RegistryArgs {
-    /// A configuration file; of it, `registries` and `projects` are used.
+    /// A configuration file; of it, `registries`, `projects`, `gate` and `breakGlass` are used.
     #[arg(long, value_name = "FILE", env = "POSTERN_CONFIG")]
     pub(crate) config: Option<PathBuf>,
 }

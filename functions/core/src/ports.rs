@@ -61,6 +61,13 @@ pub struct ResolvedImage {
     pub children: Vec<Digest>,
 }
 
+impl ResolvedImage {
+    /// The image's own digest and those of its manifests.
+    pub fn digests(&self) -> impl Iterator<Item = &Digest> {
+        std::iter::once(&self.digest).chain(&self.children)
+    }
+}
+
 /// Finds out what an image reference stands for.
 #[async_trait]
 pub trait ImageResolver: Send + Sync {

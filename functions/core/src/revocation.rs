@@ -18,7 +18,8 @@ pub enum Revoked {
 }
 
 impl From<String> for Revoked {
-    /// A digest and an occurrence name are recognised by their form; all else is a key id.
+    /// A digest and an occurrence name are recognised by their form; all else is a key id. An
+    /// OpenPGP fingerprint is taken as people write it, in either case and with spaces.
     fn from(text: String) -> Self {
         if let Ok(digest) = text.parse() {
             return Self::Digest(digest);
@@ -27,8 +28,15 @@ impl From<String> for Revoked {
         if matches!(parts[..], ["projects", _, "occurrences", _]) {
             return Self::Attestation(text);
         }
-        Self::Key(text)
+        Self::Key(fingerprint(&text).unwrap_or(text))
     }
+}
+
+/// The canonical spelling of a text that is an OpenPGP fingerprint.
+fn fingerprint(text: &str) -> Option<String> {
+    let digits: String = text.split_whitespace().collect();
+    let is_one = digits.len() == 40 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    is_one.then(|| digits.to_ascii_uppercase())
 }
 
 impl From<Revoked> for String {
@@ -74,6 +82,13 @@ impl Revocations {
         self.0.iter()
     }
 
+    /// Whether any image is on the list.
+    pub fn has_digests(&self) -> bool {
+        self.0
+            .iter()
+            .any(|entry| matches!(entry.what, Revoked::Digest(_)))
+    }
+
     /// The entry of an image.
     pub fn of_digest(&self, digest: &Digest) -> Option<&Revocation> {
         self.0
@@ -93,5 +108,19 @@ impl Revocations {
         self.0
             .iter()
             .find(|r| matches!(&r.what, Revoked::Attestation(a) if a == occurrence))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_is_one_however_it_is_spelled() {
+        let spaced = "047c fa8f 93c8 7a17 296f  edfd 722f 89d2 6eaf cb53".to_owned();
+        let key = Revoked::Key("047CFA8F93C87A17296FEDFD722F89D26EAFCB53".to_owned());
+        assert_eq!(Revoked::from(spaced), key);
+        let other = Revoked::from("//kms.example/key version".to_owned());
+        assert_eq!(other.to_string(), "//kms.example/key version");
     }
 }

@@ -1,5 +1,6 @@
 //! `POST /v1/admission`: a Kubernetes validating webhook (`admission.k8s.io/v1`).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -8,7 +9,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use http::StatusCode;
 use postern_core::decision::Decision;
-use postern_core::reason::{Reason, Verdict};
+use postern_core::reason::{Reason, ReasonCode, Verdict};
 use postern_core::request::DeployRequest;
 use postern_host::auth::Identity;
 use postern_host::config::Right;
@@ -17,9 +18,9 @@ use postern_host::problem::Problem;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::Cluster;
-use crate::decisions::{not_recorded, now, problem};
-use crate::gate::{Asked, Gate};
-use crate::request::{ManifestContext, RequestError, kubernetes_workload};
+use crate::decisions::{now, problem};
+use crate::gate::{Asked, Gate, NotRecorded};
+use crate::request::{ManifestContext, RequestError, UniqueJson, kubernetes_workload};
 
 /// A review holds the old object beside the new one; etcd takes 1.5 MiB of either.
 const MAX_BODY: usize = 4 << 20;
@@ -46,7 +47,7 @@ struct Request {
     #[serde(default)]
     namespace: String,
     #[serde(default)]
-    object: serde_json::Value,
+    object: UniqueJson,
     #[serde(default)]
     user_info: UserInfo,
     #[serde(default)]
@@ -67,6 +68,16 @@ struct Answer {
     response: Response,
 }
 
+impl Answer {
+    const fn new(response: Response) -> Self {
+        Self {
+            api_version: "admission.k8s.io/v1",
+            kind: "AdmissionReview",
+            response,
+        }
+    }
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Response {
@@ -76,8 +87,8 @@ struct Response {
     status: Option<Status>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
-    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
-    audit_annotations: std::collections::BTreeMap<&'static str, String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    audit_annotations: BTreeMap<&'static str, String>,
 }
 
 #[derive(Serialize)]
@@ -110,16 +121,37 @@ async fn review(
         return Ok(answer(review.uid, None));
     };
     request.requester = Some(review.user_info.username).filter(|name| !name.is_empty());
-    let asked = Asked {
-        now: now(),
-        deadline: deadline.0,
-        for_real: !review.dry_run,
+    let asked = Asked::now(now(), deadline.0);
+    let asked = if review.dry_run {
+        asked.on_trial()
+    } else {
+        asked
     };
-    let decision = gate
-        .decide(&request, &identity, asked)
-        .await
-        .map_err(not_recorded)?;
-    Ok(answer(review.uid, Some(&decision)))
+    Ok(match gate.decide(&request, &identity, asked).await {
+        Ok(decision) => answer(review.uid, Some(&decision)),
+        Err(error) => refusal(review.uid, &error),
+    })
+}
+
+/// A failing webhook may be ignored (`failurePolicy: Ignore`); a refusal is not.
+fn refusal(uid: String, error: &NotRecorded) -> Json<Answer> {
+    let status = Status {
+        code: 503,
+        reason: "ServiceUnavailable",
+        message: short(&unrecorded(error)),
+    };
+    Json(Answer::new(Response {
+        uid,
+        allowed: false,
+        status: Some(status),
+        warnings: Vec::new(),
+        audit_annotations: BTreeMap::new(),
+    }))
+}
+
+/// What is said where no decision could be recorded.
+pub(crate) fn unrecorded(error: &NotRecorded) -> String {
+    format!("Postern: {} ({error})", ReasonCode::JournalUnavailable)
 }
 
 /// `None` if nothing would run: a deletion, or an object that carries no Pod.
@@ -137,7 +169,7 @@ fn deploy_request(
     };
     let target = cluster.namespace(namespace)?;
     kubernetes_workload(
-        &review.object,
+        &review.object.0,
         &ManifestContext {
             target: Some(target),
         },
@@ -168,20 +200,16 @@ fn answer(uid: String, decision: Option<&Decision>) -> Json<Answer> {
     let audit_annotations = decision
         .map(|decision| [("decision", decision.id.clone())].into())
         .unwrap_or_default();
-    Json(Answer {
-        api_version: "admission.k8s.io/v1",
-        kind: "AdmissionReview",
-        response: Response {
-            uid,
-            allowed: denied.is_none(),
-            status,
-            warnings: warnings
-                .into_iter()
-                .map(|warning| short(&warning))
-                .collect(),
-            audit_annotations,
-        },
-    })
+    Json(Answer::new(Response {
+        uid,
+        allowed: denied.is_none(),
+        status,
+        warnings: warnings
+            .into_iter()
+            .map(|warning| short(&warning))
+            .collect(),
+        audit_annotations,
+    }))
 }
 
 /// What `kubectl` shows: every image that failed, with its reasons.

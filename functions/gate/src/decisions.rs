@@ -44,11 +44,7 @@ async fn decide(
 ) -> Result<Response, Problem> {
     identity.require(Right::Decide)?;
     let own = parse_own(&body).map_err(problem)?;
-    let asked = Asked {
-        now: now(),
-        deadline: deadline.at_most(own.timeout_ms).0,
-        for_real: true,
-    };
+    let asked = Asked::now(now(), deadline.at_most(own.timeout_ms).0);
     let decision = gate
         .decide(&own.request, &identity, asked)
         .await

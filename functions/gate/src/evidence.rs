@@ -269,11 +269,15 @@ impl Evidences {
         listings: &[Listing],
         resolver: &dyn ImageResolver,
     ) -> Option<AttestorOutcome> {
+        let (beside, mut unread) = self.attested_beside(question, attestor.note()).await;
         let mut candidates = candidate_indexes(question, listings);
-        candidates.extend(self.attested_beside(question, attestor.note()).await);
+        candidates.extend(beside);
         candidates.truncate(MAX_INDEXES);
-        let mut unread = None;
         for candidate in candidates {
+            // What is revoked vouches for nothing.
+            if question.revocations.of_digest(&candidate).is_some() {
+                continue;
+            }
             let index = question.image.pinned(candidate);
             let resolved = tokio::time::timeout_at(question.deadline, resolver.resolve(&index));
             let fetched = match resolved.await {
@@ -295,8 +299,14 @@ impl Evidences {
                 .listings(&index, attestor.note(), question.deadline)
                 .await;
             let outcome = self.verify(attestor, question, Some(candidate), &of_index);
-            if matches!(outcome, AttestorOutcome::Met(_)) {
-                return Some(outcome);
+            match outcome {
+                AttestorOutcome::Met(_) => return Some(outcome),
+                AttestorOutcome::Undetermined(_) => {
+                    unread = Some(format!(
+                        "the attestations of the index {index} could not be read"
+                    ));
+                }
+                AttestorOutcome::NotMet(_) => {}
             }
         }
         unread.map(|why| {
@@ -305,15 +315,29 @@ impl Evidences {
         })
     }
 
-    /// What the sources know of the same repository. One that cannot be read names nothing: the
-    /// manifest's own attestations decide then.
-    async fn attested_beside(&self, question: &Question<'_>, note: &NoteName) -> Vec<Digest> {
+    /// What the sources know of the same repository, and which of them could not be read.
+    async fn attested_beside(
+        &self,
+        question: &Question<'_>,
+        note: &NoteName,
+    ) -> (Vec<Digest>, Option<String>) {
         let of_sources = self.sources.iter().map(|source| async move {
             let beside = source.attested_beside(question.image, note, MAX_INDEXES);
-            let answer = tokio::time::timeout_at(question.deadline, beside).await;
-            answer.map(Result::unwrap_or_default).unwrap_or_default()
+            match tokio::time::timeout_at(question.deadline, beside).await {
+                Ok(Ok(digests)) => Ok(digests),
+                Ok(Err(outage)) => Err(outage.to_string()),
+                Err(_) => Err(format!("{} did not answer in time", source.name())),
+            }
         });
-        join_all(of_sources).await.into_iter().flatten().collect()
+        let mut digests = Vec::new();
+        let mut unread = None;
+        for of_source in join_all(of_sources).await {
+            match of_source {
+                Ok(found) => digests.extend(found),
+                Err(why) => unread = Some(why),
+            }
+        }
+        (digests, unread)
     }
 }
 

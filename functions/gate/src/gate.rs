@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use postern_core::decision::{
-    ApiVersion, BreakGlass, Decision, DecisionKind, EnforcementMode, PolicyIdentity,
+    ApiVersion, BreakGlass, Decision, DecisionKind, EnforcementMode, ImageDecision, PolicyIdentity,
 };
 use postern_core::entry::{Entry, Record};
 use postern_core::ports::{
@@ -62,6 +62,32 @@ pub struct Asked {
     pub deadline: Instant,
     /// Whether the decision has any consequence; a trial is neither recorded nor told.
     pub for_real: bool,
+    /// Whether the caller left less time than a look at the evidence takes.
+    pub hurried: bool,
+}
+
+/// Less time than this is too short to look at evidence that is not at hand.
+const HURRY: Duration = Duration::from_secs(2);
+
+impl Asked {
+    /// A request of now that has consequences.
+    pub fn now(now: Timestamp, deadline: Instant) -> Self {
+        Self {
+            now,
+            deadline,
+            for_real: true,
+            hurried: deadline < Instant::now() + HURRY,
+        }
+    }
+
+    /// The same without any consequence.
+    #[must_use]
+    pub const fn on_trial(self) -> Self {
+        Self {
+            for_real: false,
+            ..self
+        }
+    }
 }
 
 /// The decision was made and could not be recorded, so it must not be answered.
@@ -81,6 +107,8 @@ pub struct Gate {
 /// How long is left at the end for recording.
 const RESERVED_FOR_RECORDING: Duration = Duration::from_millis(250);
 
+/// How long the count of earlier uses may take.
+const PATIENCE_WITH_COUNT: Duration = Duration::from_millis(200);
 /// How long a break-glass waits for the journal before it goes on through the spool.
 const PATIENCE_WITH_JOURNAL: Duration = Duration::from_secs(2);
 
@@ -120,8 +148,8 @@ impl Gate {
 
     /// The policy's answer, before any emergency door.
     async fn judge(&self, request: &DeployRequest, identity: &Identity, asked: Asked) -> Decision {
-        let gathering = asked.deadline.checked_sub(RESERVED_FOR_RECORDING);
-        let deadline = gathering.unwrap_or(asked.deadline);
+        let door = request.break_glass.is_some() && identity.may(Right::BreakGlass);
+        let deadline = until_gathered(asked.deadline, door);
         let (policy, revocations) = futures::join!(
             self.policy(request.target.project(), deadline),
             self.revocations(deadline)
@@ -149,7 +177,7 @@ impl Gate {
         let enforcement = self.enforcement(&images, &reasons);
         let allowed = verdict == Verdict::Conformant
             || (dry_run(&images) && reasons.is_empty())
-            || (verdict == Verdict::Undetermined && self.options.allow_undetermined);
+            || (verdict == Verdict::Undetermined && self.may_fail_open(&images, asked));
         let mut decision = Decision {
             api_version: ApiVersion::V1,
             kind: DecisionKind::Decision,
@@ -173,6 +201,15 @@ impl Gate {
         };
         decision.retryable = !allowed && is_retryable(&decision);
         decision
+    }
+
+    /// Whether the operator lets undetermined requests through, and nobody brought this one about:
+    /// neither by a flood of evidence nor by leaving no time to look.
+    fn may_fail_open(&self, images: &[ImageDecision], asked: Asked) -> bool {
+        let mut reasons = images.iter().flat_map(|image| &image.reasons);
+        self.options.allow_undetermined
+            && !asked.hurried
+            && !reasons.any(|reason| reason.code == ReasonCode::EvidenceLimitExceeded)
     }
 
     async fn policy(
@@ -246,11 +283,7 @@ impl Gate {
     }
 
     /// The strictest of the images'; code outside of them is never a matter of dry run.
-    fn enforcement(
-        &self,
-        images: &[postern_core::decision::ImageDecision],
-        reasons: &[Reason],
-    ) -> EnforcementMode {
+    fn enforcement(&self, images: &[ImageDecision], reasons: &[Reason]) -> EnforcementMode {
         if !reasons.is_empty() {
             return EnforcementMode::Enforced;
         }
@@ -323,14 +356,11 @@ impl Gate {
         if self.options.break_glass.max_per_day.is_none() {
             return 0;
         }
-        let caller = identity
-            .caller
-            .as_ref()
-            .map_or("local", |c| c.display_name());
+        let caller = identity.caller.as_ref().map_or("", |c| c.display_name());
         let since = asked.now.saturating_sub(SignedDuration::from_hours(24));
         let Ok(since) = since else { return 0 };
         let count = self.parts.uses.break_glass_uses(caller, since);
-        match tokio::time::timeout_at(asked.deadline, count).await {
+        match tokio::time::timeout(PATIENCE_WITH_COUNT, count).await {
             Ok(Ok(uses)) => uses,
             Ok(Err(_)) | Err(_) => 0,
         }
@@ -355,8 +385,13 @@ impl Gate {
         } else {
             Duration::MAX
         };
+        let last = if break_glass {
+            before(asked.deadline)
+        } else {
+            asked.deadline
+        };
         let until = Instant::now().checked_add(patience);
-        let until = until.map_or(asked.deadline, |until| until.min(asked.deadline));
+        let until = until.map_or(last, |until| until.min(last));
         let append = self.parts.journal.append(vec![entry.clone()]);
         let outcome = match tokio::time::timeout_at(until, append).await {
             Ok(outcome) => outcome,
@@ -364,7 +399,12 @@ impl Gate {
         };
         match outcome {
             Ok(()) => {
-                self.parts.observer.decided(decision).await;
+                // It is on record: whoever makes findings of it has until the caller stops waiting,
+                // and finds it in the journal otherwise.
+                let told = self.parts.observer.decided(decision);
+                if tokio::time::timeout_at(asked.deadline, told).await.is_err() {
+                    tracing::warn!(decision = decision.id, "no finding was made in time");
+                }
                 Ok(())
             }
             Err(outage) if break_glass => {
@@ -377,6 +417,23 @@ impl Gate {
     }
 }
 
+/// A little before the caller stops waiting.
+fn before(deadline: Instant) -> Instant {
+    deadline
+        .checked_sub(RESERVED_FOR_RECORDING)
+        .unwrap_or(deadline)
+}
+
+/// How long evidence may be gathered. Whoever is to open the emergency door anyway does not wait
+/// for it to the end: half of the time is for the record.
+fn until_gathered(deadline: Instant, door: bool) -> Instant {
+    if door {
+        let now = Instant::now();
+        return now + deadline.saturating_duration_since(now) / 2;
+    }
+    before(deadline)
+}
+
 /// The second record of a break-glass in an outage: a structured log line of severity CRITICAL.
 fn shout(decision: &Decision, outage: &Unavailable) {
     let message = format!("break-glass was answered from the spool: {outage}");
@@ -386,15 +443,16 @@ fn shout(decision: &Decision, outage: &Unavailable) {
     }
 }
 
-fn dry_run(images: &[postern_core::decision::ImageDecision]) -> bool {
-    images.iter().all(|image| {
-        image.verdict == Verdict::Conformant
-            || (image.enforcement == EnforcementMode::DryRun
-                && !image
-                    .reasons
-                    .iter()
-                    .any(|reason| reason.code == ReasonCode::Revoked))
-    })
+fn dry_run(images: &[ImageDecision]) -> bool {
+    !images.is_empty()
+        && images.iter().all(|image| {
+            image.verdict == Verdict::Conformant
+                || (image.enforcement == EnforcementMode::DryRun
+                    && !image
+                        .reasons
+                        .iter()
+                        .any(|reason| reason.code == ReasonCode::Revoked))
+        })
 }
 
 /// Asking again helps only if every image that fails may still be helped.

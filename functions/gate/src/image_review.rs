@@ -15,11 +15,11 @@ use postern_host::deadline::Deadline;
 use postern_host::problem::Problem;
 use serde::{Deserialize, Serialize};
 
-use crate::admission::explanation;
+use crate::admission::{explanation, unrecorded};
 use crate::cluster::Cluster;
-use crate::decisions::{not_recorded, now, problem};
+use crate::decisions::{now, problem};
 use crate::gate::{Asked, Gate};
-use crate::request::RequestError;
+use crate::request::{MAX_IMAGES, RequestError};
 
 pub(crate) fn routes() -> Router<Arc<Gate>> {
     Router::new().route("/v1/imagereview", post(review))
@@ -71,22 +71,22 @@ async fn review(
     let review: Review = serde_json::from_slice(&body)
         .map_err(|error| problem(RequestError::Malformed(error.to_string())))?;
     let request = deploy_request(review.spec, &cluster).map_err(problem)?;
-    let asked = Asked {
-        now: now(),
-        deadline: deadline.0,
-        for_real: true,
-    };
-    let decision = gate
-        .decide(&request, &identity, asked)
-        .await
-        .map_err(not_recorded)?;
-    Ok(Json(Answer {
-        api_version: "imagepolicy.k8s.io/v1alpha1",
-        kind: "ImageReview",
-        status: Status {
+    let asked = Asked::now(now(), deadline.0);
+    let status = match gate.decide(&request, &identity, asked).await {
+        Ok(decision) => Status {
             allowed: decision.allowed,
             reason: (!decision.allowed).then(|| explanation(&decision)),
         },
+        // A failing webhook may be ignored (`defaultAllow: true`); a refusal is not.
+        Err(error) => Status {
+            allowed: false,
+            reason: Some(unrecorded(&error)),
+        },
+    };
+    Ok(Json(Answer {
+        api_version: "imagepolicy.k8s.io/v1alpha1",
+        kind: "ImageReview",
+        status,
     }))
 }
 
@@ -94,6 +94,9 @@ fn deploy_request(spec: Spec, cluster: &Cluster) -> Result<DeployRequest, Reques
     let target = cluster.namespace(&spec.namespace)?;
     if spec.containers.is_empty() {
         return Err(RequestError::NoImages("ImageReview".to_owned()));
+    }
+    if spec.containers.len() > MAX_IMAGES {
+        return Err(RequestError::TooManyImages(spec.containers.len()));
     }
     let images = spec
         .containers

@@ -58,6 +58,10 @@ impl Judge<'_> {
                 return refused(requested, None, vec![reason]);
             }
         };
+        // The list comes first: it needs no policy to say no.
+        if let Some(reason) = image.digest().and_then(|digest| self.listed([&digest])) {
+            return refused(requested, Some(&image), vec![reason]);
+        }
         let policy = match &self.policy {
             Ok(policy) => *policy,
             Err(reason) => return refused(requested, Some(&image), vec![reason.clone()]),
@@ -79,9 +83,23 @@ impl Judge<'_> {
         let ruling = self.route(policy, requested, image);
         let needs_a_digest = matches!(ruling.demand, Demand::RequireAttestation(_));
         // Only a revoked digest could still stand against it, and only the registry knows it.
-        let any_revoked = self.revocations.list.iter().next().is_some();
-        if !needs_a_digest && (any_revoked || self.revocations.outage.is_some()) {
-            return self.resolved(requested, image, policy).await;
+        if self.revocations.outage.is_some() || self.revocations.list.has_digests() {
+            if !needs_a_digest {
+                return self.resolved(requested, image, policy).await;
+            }
+            match self.look_up(image).await {
+                Lookup::Known(resolved) => {
+                    if let Some(reason) = self.listed(resolved.digests()) {
+                        let pinned = image.pinned(resolved.digest);
+                        return refused(requested, Some(&pinned), vec![reason]);
+                    }
+                }
+                // A dry run would let through what may be revoked.
+                Lookup::Unavailable(outage) if ruling.enforcement == EnforcementMode::DryRun => {
+                    return refused(requested, Some(image), vec![outage]);
+                }
+                Lookup::Assumed(_) | Lookup::NotFound | Lookup::Unavailable(_) => {}
+            }
         }
         let conclusion = conclude(&ruling, image, &BTreeMap::new());
         decided(requested, None, &ruling, conclusion)
@@ -178,8 +196,9 @@ impl Judge<'_> {
             ),
         };
         match image.digest() {
-            Some(digest) => Lookup::Assumed(digest),
-            None => Lookup::Unavailable(
+            // Unless one of its manifests may be revoked, which only the registry could tell.
+            Some(digest) if !self.revocations.list.has_digests() => Lookup::Assumed(digest),
+            _ => Lookup::Unavailable(
                 reason
                     .with_remedy("try again, or name the image by digest, which needs no registry"),
             ),
@@ -199,35 +218,43 @@ impl Judge<'_> {
         let by_digest = format!("{}@sha256:", image.name());
         let patterns = &policy.admission_whitelist_patterns;
         let may_be_exempt = patterns.iter().any(|p| p.name_pattern.contains(&by_digest));
-        if matches!(ruling.demand, Demand::AlwaysDeny) && !may_be_exempt {
+        let enforced = ruling.enforcement == EnforcementMode::Enforced;
+        if matches!(ruling.demand, Demand::AlwaysDeny) && enforced && !may_be_exempt {
             let conclusion = conclude(&ruling, image, &BTreeMap::new());
             return decided(requested, None, &ruling, conclusion);
         }
         refused(requested, Some(image), vec![outage])
     }
 
+    /// Why the image may not run whatever the policy says: it, or a manifest of it, is on the list,
+    /// or whether it is cannot be known.
     fn revoked(&self, image: &ImageReference, resolved: &ResolvedImage) -> Option<Reason> {
+        let listed = self.listed(resolved.digests());
+        listed.or_else(|| {
+            let outage = self.revocations.outage.as_ref()?;
+            Some(Reason::new(
+                ReasonCode::EvidenceUnavailable,
+                format!(
+                    "whether {image} is revoked is not known, the list cannot be read: {outage}"
+                ),
+            ))
+        })
+    }
+
+    fn listed<'d>(&self, digests: impl IntoIterator<Item = &'d Digest>) -> Option<Reason> {
         let list = &self.revocations.list;
-        let digests = std::iter::once(&resolved.digest).chain(&resolved.children);
-        if let Some(entry) = digests
+        let entry = digests
             .into_iter()
-            .find_map(|digest| list.of_digest(digest))
-        {
-            let message = format!(
-                "{} was revoked at {} by {}: {}",
-                entry.what, entry.at, entry.by, entry.reason
-            );
-            let remedy = format!(
-                "deploy another image; `postern unrevoke {}` if it was a mistake",
-                entry.what
-            );
-            return Some(Reason::new(ReasonCode::Revoked, message).with_remedy(remedy));
-        }
-        let outage = self.revocations.outage.as_ref()?;
-        Some(Reason::new(
-            ReasonCode::EvidenceUnavailable,
-            format!("whether {image} is revoked is not known, the list cannot be read: {outage}"),
-        ))
+            .find_map(|digest| list.of_digest(digest))?;
+        let message = format!(
+            "{} was revoked at {} by {}: {}",
+            entry.what, entry.at, entry.by, entry.reason
+        );
+        let remedy = format!(
+            "deploy another image; `postern unrevoke {}` if it was a mistake",
+            entry.what
+        );
+        Some(Reason::new(ReasonCode::Revoked, message).with_remedy(remedy))
     }
 }
 

@@ -5,12 +5,14 @@ mod code;
 mod kubernetes;
 mod manifest;
 mod own;
+mod unique;
 
 pub use manifest::{ManifestContext, manifest_request};
 pub use own::{OwnRequest, parse_own};
 
 pub(crate) use kubernetes::workload as kubernetes_workload;
 use postern_core::image::shortened;
+pub(crate) use unique::UniqueJson;
 
 /// Why a request cannot be read. Answered with 400.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,4 +52,4 @@ pub enum RequestError {
 }
 
 /// No platform runs more containers in one deployment.
-const MAX_IMAGES: usize = 256;
+pub(crate) const MAX_IMAGES: usize = 256;

@@ -103,9 +103,12 @@ struct Search<'a> {
 
 impl<'a> Search<'a> {
     fn new(attestor: &'a TrustedAttestor, subject: &'a Subject<'a>, terms: &'a Terms<'a>) -> Self {
-        let ids = attestor.keys().iter().map(TrustedKey::id);
-        let mut revoked_keys: Vec<&str> = ids
-            .filter(|id| terms.revocations.of_key(id).is_some())
+        // Most lists are empty, and then no id needs to be computed.
+        let any = terms.revocations.iter().next().is_some();
+        let keys = attestor.keys().iter().filter(|_| any);
+        let mut revoked_keys: Vec<&str> = keys
+            .filter(|key| key.revoked_by(terms.revocations).is_some())
+            .map(TrustedKey::id)
             .collect();
         revoked_keys.sort_unstable();
         Self {
@@ -237,12 +240,13 @@ impl<'a> Search<'a> {
         signature: &Signature,
     ) -> Result<Verified, Rejection> {
         let id = signature.public_key_id.as_str();
-        if let Some(entry) = self.terms.revocations.of_key(id)
-            && self.revoked_keys.binary_search(&id).is_ok()
-        {
-            return Err(revocation("the key", entry));
-        }
         let attestor = self.attestor;
+        if self.revoked_keys.binary_search(&id).is_ok() {
+            let mut named = attestor.keys_named(id);
+            if let Some(entry) = named.find_map(|key| key.revoked_by(self.terms.revocations)) {
+                return Err(revocation("the key", entry));
+            }
+        }
         let mut failure = None;
         for key in attestor.keys_named(id) {
             if self.verifications >= MAX_VERIFICATIONS {

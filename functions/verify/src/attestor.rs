@@ -6,6 +6,7 @@ use postern_core::attestor::{
 };
 use postern_core::image::Digest;
 use postern_core::ports::SignerKey;
+use postern_core::revocation::{Revocation, Revocations};
 
 use crate::error::{KeyError, SignatureError};
 use crate::pkix::{PkixKey, spki_of_pem};
@@ -118,6 +119,22 @@ impl TrustedKey {
     /// whatever else was written. Ids are compared exactly, upper and lower case included.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The id that Binary Authorization computes of the key itself, whatever id was chosen:
+    /// `ni:///sha-256;…` or the fingerprint. The one that `postern key id` prints.
+    pub fn computed_id(&self) -> String {
+        match &self.material {
+            Material::Pkix(key) => key.id(),
+            #[cfg(feature = "pgp")]
+            Material::Pgp(key) => key.fingerprint().to_owned(),
+        }
+    }
+
+    /// The entry of the list that this key is on, under either of its ids.
+    pub fn revoked_by<'r>(&self, revocations: &'r Revocations) -> Option<&'r Revocation> {
+        let by_id = revocations.of_key(&self.id);
+        by_id.or_else(|| revocations.of_key(&self.computed_id()))
     }
 
     /// The algorithm; `None` for OpenPGP.

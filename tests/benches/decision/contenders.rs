@@ -141,11 +141,8 @@ fn around_a_gate(sample: &Sample) -> (Runtime, Arc<Memory>, DeployRequest) {
 
 fn decide(runtime: &Runtime, gate: &Gate, request: &DeployRequest) {
     let decision = runtime.block_on(async {
-        let asked = Asked {
-            now: Timestamp::UNIX_EPOCH,
-            deadline: tokio::time::Instant::now() + Duration::from_secs(10),
-            for_real: true,
-        };
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+        let asked = Asked::now(Timestamp::UNIX_EPOCH, deadline);
         gate.decide(request, &Identity::local(), asked).await
     });
     assert!(decision.unwrap().allowed);

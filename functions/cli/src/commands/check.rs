@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use jiff::Timestamp;
-use postern_core::decision::{BreakGlassSource, Decision};
+use postern_core::decision::{BreakGlassSource, Caller, Decision};
 use postern_core::ports::AttestationSource;
 use postern_core::reason::Verdict;
 use postern_core::request::{BreakGlassRequest, DeployRequest, RequestedImage};
 use postern_core::target::Target;
 use postern_gate::{Asked, Gate, GateOptions, GateParts};
 use postern_host::auth::Identity;
+use postern_host::config::Right;
 use postern_registry::Registry;
 use tokio::time::Instant;
 
@@ -56,8 +57,8 @@ pub(crate) struct Args {
     /// Keep asking for so long while evidence may still arrive, such as 5m.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     wait: Option<Duration>,
-    /// Decide as of this time instead of now (RFC 3339).
-    #[arg(long, value_name = "TIME")]
+    /// Decide as of this time instead of now (RFC 3339). Recorded nowhere.
+    #[arg(long, value_name = "TIME", conflicts_with = "break_glass")]
     at: Option<Timestamp>,
     /// How to print the decision.
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -91,14 +92,17 @@ const PAUSE: Duration = Duration::from_secs(2);
 
 pub(crate) async fn run(args: Args) -> Outcome {
     let (gate, request) = prepare(&args).await?;
+    let identity = local_identity();
     let patience = Instant::now() + args.wait.unwrap_or_default();
     let mut decision = loop {
-        let asked = Asked {
-            now: args.at.unwrap_or_else(data::now),
-            deadline: Instant::now() + ATTEMPT,
-            for_real: true,
+        let asked = Asked::now(args.at.unwrap_or_else(data::now), Instant::now() + ATTEMPT);
+        // What would have been decided at another time is no decision of now.
+        let asked = if args.at.is_some() {
+            asked.on_trial()
+        } else {
+            asked
         };
-        let decision = gate.decide(&request, &Identity::local(), asked).await;
+        let decision = gate.decide(&request, &identity, asked).await;
         let decision = decision.map_err(Failure::undetermined)?;
         if !decision.retryable || Instant::now() + PAUSE > patience {
             break decision;
@@ -116,6 +120,16 @@ pub(crate) async fn run(args: Args) -> Outcome {
     Ok(exit(&decision))
 }
 
+/// Whoever runs the command: a name for the record, and every right.
+fn local_identity() -> Identity {
+    let caller = Caller {
+        issuer: "local".to_owned(),
+        subject: data::local_actor(),
+        email: None,
+    };
+    Identity::with_rights(caller, &Right::ALL)
+}
+
 fn exit(decision: &Decision) -> Exit {
     match (decision.allowed, decision.verdict) {
         (true, _) => Exit::Done,
@@ -128,7 +142,8 @@ async fn prepare(args: &Args) -> Result<(Gate, DeployRequest), Failure> {
     let config = args.registries.config()?;
     let data = Data::open(&args.data, args.break_glass.is_some()).await?;
     let registry = registries::client(&config, &args.images).await?;
-    let beside_the_image = args.attestations.iter().any(|source| source == "registry");
+    let beside_the_image = config.gate.index_covers_manifests
+        || args.attestations.iter().any(|source| source == "registry");
     let mut resolver = Resolver::new(Arc::clone(&registry), beside_the_image);
     let request = request(args, &mut resolver)?;
     let parts = GateParts {
@@ -145,12 +160,10 @@ async fn prepare(args: &Args) -> Result<(Gate, DeployRequest), Failure> {
         .system_policy
         .as_deref()
         .or(config.system_policy.as_deref());
-    let options = GateOptions {
-        resolve_digests: true,
-        projects: config.projects,
-        system_policy: Some(postern_wiring::system_policy(system_policy)?),
-        ..GateOptions::default()
-    };
+    let system_policy = postern_wiring::system_policy(system_policy)?;
+    let mut options = GateOptions::from_config(&config, system_policy).map_err(Failure::mistake)?;
+    // The resolver itself knows which digests are worth asking for.
+    options.resolve_digests = true;
     Ok((Gate::new(parts, options), request))
 }
 

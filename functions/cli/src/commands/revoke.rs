@@ -69,7 +69,7 @@ pub(crate) async fn revoke(args: RevokeArgs) -> Outcome {
         by: local_actor(),
         at: now(),
     };
-    let store = data::open_store(&args.data.data).await?;
+    let store = data::store_for_list(&args.data.data).await?;
     let new = store
         .revoke(revocation, Change::default())
         .await
@@ -108,7 +108,7 @@ pub(crate) async fn unrevoke(args: UnrevokeArgs) -> Outcome {
         by: local_actor(),
         at: now(),
     };
-    let store = data::open_store(&args.data.data).await?;
+    let store = data::store_for_list(&args.data.data).await?;
     if store
         .unrevoke(change, Change::default())
         .await

@@ -90,19 +90,22 @@ fn text<'a>(metadata: Option<&'a Value>, part: &str, key: &str) -> Option<&'a st
     metadata?.get(part)?.get(key)?.as_str()
 }
 
-/// The same on any template below `spec`.
+/// The same on the template that Pods are made of: the innermost one. What stands on an outer one
+/// (the Job of a CronJob) does not reach them.
 fn on_template<'a>(manifest: &'a Value, part: &str, key: &str) -> Option<&'a str> {
     let mut node = manifest;
     for _ in 0..4 {
         let spec = node.get("spec").unwrap_or(node);
-        node = ["template", "jobTemplate", "podTemplate"]
+        let inner = ["template", "jobTemplate", "podTemplate"]
             .iter()
-            .find_map(|k| spec.get(k))?;
-        if let Some(found) = text(node.get("metadata"), part, key) {
-            return Some(found);
+            .find_map(|k| spec.get(k));
+        match inner {
+            Some(inner) => node = inner,
+            None => break,
         }
     }
-    None
+    let is_template = !std::ptr::eq(node, manifest);
+    text(node.get("metadata").filter(|_| is_template), part, key)
 }
 
 #[cfg(test)]
@@ -151,6 +154,17 @@ mod tests {
             warnings[0].contains("put it on the Pod template's"),
             "{warnings:?}"
         );
+    }
+
+    #[test]
+    fn only_the_innermost_template_makes_pods() {
+        let label = json!({"labels": {"image-policy.k8s.io/break-glass": "true"}});
+        let cron_job = |of_job: Value, of_pod: Value| {
+            json!({"kind": "CronJob", "spec": {"jobTemplate": {"metadata": of_job,
+                "spec": {"template": {"metadata": of_pod, "spec": {}}}}}})
+        };
+        assert_eq!(gke_break_glass(&cron_job(label.clone(), json!({}))).0, None);
+        assert!(gke_break_glass(&cron_job(json!({}), label)).0.is_some());
     }
 
     #[test]

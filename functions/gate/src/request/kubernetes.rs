@@ -4,8 +4,8 @@ use postern_core::request::{DeployRequest, RequestedImage};
 use postern_core::target::Target;
 use serde_json::Value;
 
-use super::manifest::{ManifestContext, agree};
-use super::{RequestError, annotations};
+use super::manifest::{ManifestContext, agree, kind_of, well_formed};
+use super::{MAX_IMAGES, RequestError, annotations, shortened};
 
 /// The lists of a Pod spec whose elements run an image.
 const CONTAINER_LISTS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
@@ -22,14 +22,21 @@ pub(crate) fn workload(
     context: &ManifestContext,
     single: bool,
 ) -> Result<Option<DeployRequest>, RequestError> {
-    let specs = pod_specs(manifest);
-    let Some(first) = specs.first() else {
+    let mut images = Vec::new();
+    let mut first = None;
+    for spec in pod_specs(manifest) {
+        let target = gke_target(manifest, spec, context, single)?;
+        images_of(spec, &target, &mut images);
+        first.get_or_insert(target);
+    }
+    let Some(target) = first else {
         return Ok(None);
     };
-    let target = gke_target(manifest, first, context, single)?;
-    let mut images = Vec::new();
-    for spec in specs {
-        images_of(spec, &target, &mut images);
+    if images.is_empty() {
+        return Err(RequestError::NoImages(shortened(kind_of(manifest))));
+    }
+    if images.len() > MAX_IMAGES {
+        return Err(RequestError::TooManyImages(images.len()));
     }
     let (break_glass, warnings) = annotations::gke_break_glass(manifest);
     Ok(Some(DeployRequest {
@@ -59,8 +66,8 @@ fn collect<'a>(node: &'a Value, depth: usize, found: &mut Vec<&'a Value>) {
         .iter()
         .any(|list| node.get(list).is_some_and(Value::is_array))
     {
+        // It goes on below: a list in a wrong place must not hide the template that runs.
         found.push(node);
-        return;
     }
     if depth == 0 {
         return;
@@ -136,24 +143,22 @@ fn gke_target(
         .iter()
         .find_map(|key| pod_spec.get(key).and_then(Value::as_str))
         .filter(|account| !account.is_empty());
+    // A Pod that names no account runs as `default`, whatever the target says.
+    let own_account = own_account.unwrap_or("default");
     if single {
         agree("namespace", own_namespace, namespace)?;
         if let Some(service_account) = service_account {
-            agree("service account", own_account, service_account)?;
+            agree("service account", Some(own_account), service_account)?;
         }
     }
-    Ok(Target::Gke {
+    well_formed(Target::Gke {
         location: location.clone(),
         cluster: cluster.clone(),
         namespace: own_namespace
             .filter(|n| !n.is_empty())
             .unwrap_or(namespace)
             .to_owned(),
-        // A Pod that names no account runs as `default`.
-        service_account: own_account
-            .map(str::to_owned)
-            .or_else(|| service_account.clone())
-            .or_else(|| Some("default".to_owned())),
+        service_account: Some(own_account.to_owned()),
         project: project.clone(),
     })
 }
@@ -201,6 +206,41 @@ mod tests {
             request.target.to_string(),
             "gke:us-central1-a.prod/default:web@p"
         );
+    }
+
+    #[test]
+    fn a_list_in_a_wrong_place_hides_nothing() {
+        let decoy = json!({"kind": "Deployment", "spec": {
+            "containers": [{"image": "gcr.io/p/good:1"}],
+            "template": {"spec": {"containers": [{"image": "gcr.io/p/evil:1"}]}}}});
+        let request = workload(&decoy, &context(), true).unwrap().unwrap();
+        let images: Vec<_> = request.images.iter().map(|i| i.image.as_str()).collect();
+        assert_eq!(images, ["gcr.io/p/good:1", "gcr.io/p/evil:1"]);
+    }
+
+    #[test]
+    fn a_pod_runs_as_the_account_that_it_names() {
+        let mut context = context();
+        context.target = Some("gke:us-central1-a.prod/default:privileged".parse().unwrap());
+        let pod = json!({"kind": "Pod", "spec": {"containers": [{"image": "gcr.io/p/app:1"}]}});
+        let error = workload(&pod, &context, true).unwrap_err();
+        assert!(matches!(
+            error,
+            RequestError::Conflict {
+                what: "service account",
+                ..
+            }
+        ));
+    }
+
+    #[test]
+    fn a_name_that_no_target_has_is_refused() {
+        let pod = json!({"kind": "Pod", "spec": {"serviceAccountName": "a b",
+            "containers": [{"image": "gcr.io/p/app:1"}]}});
+        assert!(matches!(
+            workload(&pod, &context(), true),
+            Err(RequestError::Malformed(_))
+        ));
     }
 
     #[test]

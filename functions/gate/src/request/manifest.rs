@@ -70,6 +70,9 @@ fn one(
             .ok_or_else(|| RequestError::UnknownKind(shortened(kind_of(manifest))))?,
     };
     request.code_outside_image = code::outside_image(manifest);
+    if request.images.is_empty() && request.code_outside_image.is_empty() {
+        return Err(RequestError::NoImages(shortened(kind_of(manifest))));
+    }
     Ok(request)
 }
 
@@ -157,7 +160,7 @@ fn cloud_run_target(
         )?;
         agree("location", label, &given.location)?;
         agree("name", metadata("name"), &given.name)?;
-        return Ok(Target::CloudRun {
+        return well_formed(Target::CloudRun {
             kind,
             resource: Some(given.clone()),
         });
@@ -173,7 +176,18 @@ fn cloud_run_target(
             location: location.to_owned(),
             name: name.to_owned(),
         });
-    Ok(Target::CloudRun { kind, resource })
+    well_formed(Target::CloudRun { kind, resource })
+}
+
+/// What is recorded must be readable again: a name that no target can have is refused here.
+pub(super) fn well_formed(target: Target) -> Result<Target, RequestError> {
+    match target.to_string().parse::<Target>() {
+        Ok(again) if again == target => Ok(target),
+        _ => Err(RequestError::Malformed(format!(
+            "{:?} is no target",
+            shortened(&target.to_string())
+        ))),
+    }
 }
 
 /// Two places that name the same thing must name the same thing.
@@ -319,6 +333,27 @@ mod tests {
                 "gke:us-central1-a.prod/b:default"
             ]
         );
+    }
+
+    #[test]
+    fn every_item_of_a_list_must_name_an_image() {
+        let mut empty = service();
+        empty["spec"]["template"]["spec"]["containers"] = json!(null);
+        let list = json!({"kind": "List", "items": [service(), empty]});
+        assert_eq!(
+            request(&list, None),
+            Err(RequestError::NoImages("Service".to_owned()))
+        );
+    }
+
+    #[test]
+    fn a_name_that_no_service_has_is_refused() {
+        let mut service = service();
+        service["metadata"]["name"] = json!("my web");
+        assert!(matches!(
+            request(&service, None),
+            Err(RequestError::Malformed(_))
+        ));
     }
 
     #[test]

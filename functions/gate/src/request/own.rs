@@ -6,7 +6,7 @@ use postern_core::target::Target;
 use serde::Deserialize;
 
 use super::manifest::{ManifestContext, manifest_request};
-use super::{MAX_IMAGES, RequestError};
+use super::{MAX_IMAGES, RequestError, UniqueJson};
 
 /// A parsed request and the time that its sender gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub fn parse_own(body: &[u8]) -> Result<OwnRequest, RequestError> {
     let mut request = match (body.images, body.manifest) {
         (Some(images), None) => of_images(images, body.target.unwrap_or_default())?,
         (None, Some(manifest)) => manifest_request(
-            &manifest,
+            &manifest.0,
             &ManifestContext {
                 target: body.target,
             },
@@ -51,7 +51,7 @@ pub fn parse_own(body: &[u8]) -> Result<OwnRequest, RequestError> {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Body {
     images: Option<Vec<String>>,
-    manifest: Option<serde_json::Value>,
+    manifest: Option<UniqueJson>,
     target: Option<Target>,
     break_glass: Option<BreakGlass>,
     requester: Option<String>,
@@ -133,6 +133,7 @@ mod tests {
     #[case::both(r#"{"images": ["a"], "manifest": {}}"#)]
     #[case::no_images(r#"{"images": []}"#)]
     #[case::unknown_field(r#"{"images": ["a"], "image": "b"}"#)]
+    #[case::repeated_key(r#"{"manifest": {"kind": "Pod", "spec": {}, "spec": {}}}"#)]
     #[case::bad_target(r#"{"images": ["a"], "target": "web"}"#)]
     #[case::not_json("images: [a]")]
     fn refused(#[case] body: &str) {

@@ -1,6 +1,6 @@
 //! Kubernetes' two webhooks through the real router.
 
-use crate::world::{NAME, Shared, digest};
+use crate::world::{NAME, Port, Shared, digest};
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -132,4 +132,27 @@ async fn an_image_review_is_answered_in_its_own_form() {
     let marker = json!({"alpha.image-policy.k8s.io/break-glass": "true"});
     let (_, answer) = world.ask(path, body(marker)).await;
     assert_eq!(answer["status"]["allowed"], true);
+}
+
+#[tokio::test]
+async fn a_dead_journal_refuses_in_the_reviews_own_form() {
+    let world = Shared::new();
+    world
+        .attest(digest())
+        .change(|world| world.journal = Port::Dead);
+    let image = format!("{NAME}@{}", digest());
+    let (status, answer) = world
+        .ask(ADMISSION, review(pod(&image, json!({})), "CREATE"))
+        .await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(answer["response"]["allowed"], false);
+    assert_eq!(answer["response"]["status"]["code"], 503);
+    let body = json!({"apiVersion": "imagepolicy.k8s.io/v1alpha1", "kind": "ImageReview",
+        "spec": {"containers": [{"image": image}], "namespace": "default"}});
+    let (_, answer) = world
+        .ask("/v1/imagereview?cluster=us-central1-a.prod", body)
+        .await;
+    assert_eq!(answer["status"]["allowed"], false);
+    let reason = answer["status"]["reason"].as_str().unwrap();
+    assert!(reason.contains("JOURNAL_UNAVAILABLE"), "{reason}");
 }

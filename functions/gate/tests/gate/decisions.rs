@@ -411,3 +411,94 @@ async fn the_decision_is_the_documented_json() {
         })
     );
 }
+
+fn on_gke(enforcement: &str) -> Policy {
+    Policy::parse(&format!(
+        "defaultAdmissionRule: {{evaluationMode: REQUIRE_ATTESTATION, enforcementMode: \
+         {enforcement}, requireAttestationsBy: [{ATTESTOR}]}}"
+    ))
+    .unwrap()
+}
+
+#[rstest]
+#[case::dry_run("DRYRUN_AUDIT_LOG_ONLY", Value::Null)]
+#[case::break_glass("ENFORCED_BLOCK_AND_AUDIT_LOG", json!("INC-1"))]
+#[tokio::test]
+async fn a_tag_on_gke_does_not_hide_what_is_revoked(
+    #[case] enforcement: &str,
+    #[case] break_glass: Value,
+) {
+    let world = Shared::new();
+    world.change(|world| {
+        world.policy = Some(on_gke(enforcement));
+        world
+            .revocations
+            .push(revocation(Revoked::Digest(digest())));
+    });
+    let mut body = json!({"images": [format!("{NAME}:v1")],
+        "target": "gke:us-central1-a.prod/default"});
+    body["breakGlass"] = break_glass;
+    let (_, decision) = world.ask("/v1/decisions", body).await;
+    assert_eq!(
+        (&decision["allowed"], &codes(&decision)[..]),
+        (&json!(false), &["REVOKED"][..])
+    );
+}
+
+#[tokio::test]
+async fn a_revoked_digest_needs_no_policy_to_be_denied() {
+    let world = Shared::new();
+    world.change(|world| {
+        world.trust = Port::Dead;
+        world
+            .revocations
+            .push(revocation(Revoked::Digest(digest())));
+    });
+    let body = json!({"images": [format!("{NAME}@{}", digest())], "breakGlass": "INC-1"});
+    let (_, decision) = world.ask("/v1/decisions", body).await;
+    assert_eq!(
+        (&decision["allowed"], &codes(&decision)[..]),
+        (&json!(false), &["REVOKED"][..])
+    );
+}
+
+#[tokio::test]
+async fn a_revoked_index_vouches_for_nothing() {
+    let world = Shared::new();
+    let (index, manifest) = (Digest::of(b"index"), Digest::of(b"linux/amd64"));
+    world.attest(index).change(|world| {
+        let resolved = ResolvedImage {
+            digest: index,
+            children: vec![manifest],
+        };
+        world.images.push(("multi".to_owned(), resolved));
+        world.revocations.push(revocation(Revoked::Digest(index)));
+    });
+    let options = GateOptions {
+        index_covers_manifests: true,
+        ..GateOptions::default()
+    };
+    let body = json!({"images": [format!("{NAME}@{manifest}")]});
+    let (_, decision) = world
+        .ask_as(options, Identity::local(), "/v1/decisions", body)
+        .await;
+    assert_eq!(decision["allowed"], false, "{decision}");
+}
+
+#[tokio::test]
+async fn nobody_fails_open_by_being_in_a_hurry() {
+    let world = Shared::new();
+    world.change(|world| world.source = Port::Dead);
+    for (timeout, allowed) in [(200, false), (8000, true)] {
+        let options = GateOptions {
+            allow_undetermined: true,
+            ..GateOptions::default()
+        };
+        let mut body = tagged();
+        body["timeoutMs"] = json!(timeout);
+        let (_, decision) = world
+            .ask_as(options, Identity::local(), "/v1/decisions", body)
+            .await;
+        assert_eq!(decision["allowed"], allowed, "{decision}");
+    }
+}

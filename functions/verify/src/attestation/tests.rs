@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use postern_core::attestor::{Attestor, AttestorPublicKey, PkixPublicKey, SignatureAlgorithm};
 use postern_core::bytes::Base64;
 use postern_core::payload::signature_payload;
+use postern_core::ports::SignerKey;
 use postern_core::reason::Reason;
 use postern_core::revocation::Revoked;
 
@@ -120,6 +121,10 @@ impl World {
 }
 
 fn attestor(public_keys: &[&str]) -> TrustedAttestor {
+    TrustedAttestor::new(&resource(public_keys))
+}
+
+fn resource(public_keys: &[&str]) -> Attestor {
     let text = r#"{"name":"projects/demo-project/attestors/built-by-ci",
         "userOwnedGrafeasNote":{"noteReference":"projects/demo-project/notes/built-by-ci"}}"#;
     let mut attestor: Attestor = serde_json::from_str(text).unwrap();
@@ -136,7 +141,7 @@ fn attestor(public_keys: &[&str]) -> TrustedAttestor {
             ascii_armored_pgp_public_key: None,
         })
         .collect();
-    TrustedAttestor::new(&attestor)
+    attestor
 }
 
 fn signature(occurrence: &mut Occurrence) -> &mut Signature {
@@ -384,6 +389,24 @@ fn what_is_revoked_does_not_count() {
     let key = world.key_id.clone();
     world.revoke(&key);
     assert_eq!(world.codes(&[world.occurrence()]), [ReasonCode::Revoked]);
+}
+
+#[test]
+fn a_key_is_revoked_under_its_computed_id_too() {
+    let mut world = World::new();
+    let computed = world.key_id.clone();
+    let SignerKey::Pkix(public) = world.signer.public_half().unwrap() else {
+        panic!("a P-256 key is a PKIX key");
+    };
+    let mut resource = resource(&[&public]);
+    resource.user_owned_grafeas_note.public_keys[0].id = Some("//kms.example/key/1".to_owned());
+    world.attestor = TrustedAttestor::new(&resource);
+    let mut occurrence = world.occurrence();
+    let attestation = occurrence.attestation.as_mut().unwrap();
+    attestation.signatures[0].public_key_id = "//kms.example/key/1".to_owned();
+    assert_eq!(world.codes(&[occurrence.clone()]), [ReasonCode::Attested]);
+    world.revoke(&computed);
+    assert_eq!(world.codes(&[occurrence]), [ReasonCode::Revoked]);
 }
 
 #[test]
