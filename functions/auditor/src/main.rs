@@ -2,12 +2,16 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use postern_auditor::detection::Catalogue;
 use postern_auditor::{Auditor, Believed, http};
 use postern_host::environment::Process;
 use postern_host::telemetry::Readiness;
-use postern_wiring::{Adapters, Part, StartError};
+use postern_wiring::{Adapters, Found, Lookout, Part, StartError};
+
+/// How often spool and journal are looked at, besides `POST /v1/tick`.
+const TICK: Duration = Duration::from_secs(5);
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -23,14 +27,16 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), StartError> {
     let config = postern_wiring::start(&Process)?;
     let adapters = Adapters::of(&config, &Process).await?;
-    let store = Arc::new(adapters.store);
+    let store = Arc::new(adapters.store.clone());
     let catalogue = Catalogue::embedded();
     let catalogue = catalogue.map_err(|error| StartError::Function(error.to_string()))?;
     let believed = Believed::from(&config.audit);
     let auditor = Arc::new(Auditor::new(store.clone(), catalogue, believed));
+    let lookout = Arc::new(lookout(&adapters, Arc::clone(&auditor)));
     let events = Part {
         name: "auditor",
-        routes: http::events_router(Arc::clone(&auditor)),
+        routes: http::events_router(Arc::clone(&auditor))
+            .merge(postern_wiring::tick_router(Arc::clone(&lookout))),
         access: config.auth.auditor.as_ref(),
     };
     let cases = Part {
@@ -42,5 +48,21 @@ async fn run() -> Result<(), StartError> {
         let store = store.clone();
         async move { store.health().await }
     });
-    postern_wiring::run(vec![events, cases], readiness, &config, &Process).await
+    tokio::select! {
+        ended = postern_wiring::run(vec![events, cases], readiness, &config, &Process) => ended,
+        never = lookout.run(TICK) => match never {},
+    }
+}
+
+fn lookout(adapters: &Adapters, auditor: Arc<Auditor>) -> Lookout {
+    Lookout::new(adapters, move |found| {
+        let auditor = Arc::clone(&auditor);
+        async move {
+            match found {
+                Found::Spooled(entry) => auditor.take_in(&entry).await?,
+                Found::Journalled(entry) => auditor.record(&entry).await?,
+            };
+            Ok(())
+        }
+    })
 }

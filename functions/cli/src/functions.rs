@@ -4,21 +4,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use axum::Router;
+use axum::extract::State;
+use axum::routing::post;
+use axum::{Json, Router};
 use clap::ValueEnum;
+use jiff::Timestamp;
 use postern_attestor::{Attestor, AttestorParts, rules};
 use postern_auditor::detection::Catalogue;
 use postern_auditor::{Auditor, Believed};
 use postern_core::decision::Decision;
-use postern_core::ports::Unavailable;
 use postern_gate::{DecisionObserver, Gate, GateOptions, GateParts};
-use postern_host::auth::{Authenticator, authenticated};
-use postern_host::config::{Access, Config};
+use postern_host::auth::{Authenticator, Identity, authenticated};
+use postern_host::config::{Access, Config, Right};
 use postern_host::environment::Environment;
+use postern_host::problem::Problem;
 use postern_host::telemetry::{self, Readiness};
-use postern_notifier::Notifier;
-use postern_wiring::Adapters;
-use tokio::time::MissedTickBehavior;
+use postern_notifier::{Notifier, Tally};
+use postern_wiring::{Adapters, Found, Looked, Lookout, outage};
+use serde::Serialize;
 
 use crate::outcome::Failure;
 use crate::signers::signer_for;
@@ -45,7 +48,13 @@ pub(crate) struct Functions {
     /// Every path of every function.
     pub(crate) router: Router,
     pub(crate) adapters: Adapters,
-    auditor: Arc<Auditor>,
+    due: Due,
+}
+
+/// What time alone makes due.
+#[derive(Clone)]
+struct Due {
+    lookout: Arc<Lookout>,
     /// Absent where this process is not to deliver.
     notifier: Option<Arc<Notifier>>,
 }
@@ -58,58 +67,11 @@ impl Functions {
     /// what the emergency door left in the spool.
     pub(crate) async fn work(&self) {
         let deliver = async {
-            if let Some(notifier) = &self.notifier {
+            if let Some(notifier) = &self.due.notifier {
                 notifier.run(TICK, std::future::pending()).await;
             }
         };
-        let look = async {
-            let mut seen = 0;
-            let mut ticks = tokio::time::interval(TICK);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            loop {
-                ticks.tick().await;
-                self.take_in_spool().await;
-                if let Err(error) = self.look_at_journal(&mut seen).await {
-                    tracing::error!(%error, "the journal cannot be looked at");
-                }
-            }
-        };
-        futures::join!(deliver, look);
-    }
-
-    /// Makes findings of what others journalled: a command on the same data directory, or this
-    /// process before it was killed. An entry that was looked at before changes nothing.
-    async fn look_at_journal(&self, seen: &mut i64) -> Result<(), Unavailable> {
-        const PAGE: u32 = 500;
-        loop {
-            let entries = self.adapters.store.entries(*seen, PAGE).await;
-            let entries = entries.map_err(|error| Unavailable::new("journal", error))?;
-            for stored in &entries {
-                self.auditor.record(&stored.entry).await?;
-                *seen = stored.position;
-            }
-            if entries.len() < PAGE as usize {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Takes what the emergency door left in the spool into the journal, and looks at it.
-    async fn take_in_spool(&self) {
-        let auditor = &self.auditor;
-        let drained = self
-            .adapters
-            .spool
-            .drain(async |entry| auditor.take_in(&entry).await.map(|_| ()))
-            .await;
-        match drained {
-            Ok(drained) if !drained.taken.is_empty() => {
-                let entries = drained.taken.len();
-                tracing::info!(entries, "the spool was taken into the journal");
-            }
-            Ok(_) => {}
-            Err(error) => tracing::error!(%error, "the spool cannot be read"),
-        }
+        futures::join!(deliver, self.due.lookout.run(TICK));
     }
 }
 
@@ -129,6 +91,10 @@ pub(crate) async fn assemble(
         false => None,
     };
     let auditor = Arc::new(auditor(config, &adapters, notifier.clone())?);
+    let due = Due {
+        lookout: Arc::new(lookout(&adapters, Arc::clone(&auditor))),
+        notifier,
+    };
     let mut router = Router::new();
     for function in only {
         let routes = match function {
@@ -141,15 +107,14 @@ pub(crate) async fn assemble(
                 config.auth.attestor.as_ref(),
             )?,
             Function::Auditor => auditor_routes(config, &auditor)?,
-            Function::Notifier => match &notifier {
-                Some(notifier) => guarded(
-                    postern_notifier::http::router(Arc::clone(notifier)),
-                    config.auth.auditor.as_ref(),
-                )?,
-                None => Router::new(),
-            },
+            // Its one path is that of all.
+            Function::Notifier => Router::new(),
         };
         router = router.merge(routes);
+    }
+    let tick = Router::new().route("/v1/tick", post(tick));
+    if let Some(access) = tick_access(config, only) {
+        router = router.merge(guarded(tick.with_state(due.clone()), access)?);
     }
     let store = adapters.store.clone();
     let readiness = Readiness::when(move || {
@@ -161,8 +126,7 @@ pub(crate) async fn assemble(
     Ok(Functions {
         router,
         adapters,
-        auditor,
-        notifier,
+        due,
     })
 }
 
@@ -187,10 +151,43 @@ pub(crate) fn accesses<'a>(
                 accesses.push(("auditor", config.auth.auditor.as_ref()));
                 accesses.push(("cases", config.auth.cases.as_ref()));
             }
-            Function::Notifier => {}
+            Function::Notifier if only.contains(&Function::Auditor) => {}
+            Function::Notifier => accesses.push(("auditor", config.auth.auditor.as_ref())),
         }
     }
     accesses
+}
+
+/// What a tick did, as the functions that are started by themselves answer it.
+#[derive(Serialize)]
+struct Done {
+    #[serde(flatten)]
+    looked: Looked,
+    #[serde(flatten)]
+    delivered: Option<Tally>,
+}
+
+/// `POST /v1/tick`: what [`Functions::work`] does every few seconds, now. The cases that it makes are
+/// delivered by the same tick.
+async fn tick(State(due): State<Due>, identity: Identity) -> Result<Json<Done>, Problem> {
+    identity.require(Right::Ingest)?;
+    let looked = due.lookout.look().await;
+    let delivered = match &due.notifier {
+        Some(notifier) => Some(notifier.tick(Timestamp::now()).await.map_err(outage)?),
+        None => None,
+    };
+    Ok(Json(Done {
+        looked: looked.map_err(outage)?,
+        delivered,
+    }))
+}
+
+/// Who may call the tick: the auditor's callers, or those of what there is instead. Always one of
+/// [`accesses`], so that it is never left open.
+fn tick_access<'a>(config: &'a Config, only: &[Function]) -> Option<Option<&'a Access>> {
+    let accesses = accesses(config, only);
+    let auditor = accesses.iter().find(|(name, _)| *name == "auditor");
+    auditor.or(accesses.first()).map(|(_, access)| *access)
 }
 
 fn guarded(routes: Router, access: Option<&Access>) -> Result<Router, Failure> {
@@ -256,6 +253,19 @@ fn auditor_routes(config: &Config, auditor: &Arc<Auditor>) -> Result<Router, Fai
     let cases = postern_auditor::http::cases_router(Arc::clone(auditor));
     let events = guarded(events, config.auth.auditor.as_ref())?;
     Ok(events.merge(guarded(cases, config.auth.cases.as_ref())?))
+}
+
+fn lookout(adapters: &Adapters, auditor: Arc<Auditor>) -> Lookout {
+    Lookout::new(adapters, move |found| {
+        let auditor = Arc::clone(&auditor);
+        async move {
+            match found {
+                Found::Spooled(entry) => auditor.take_in(&entry).await?,
+                Found::Journalled(entry) => auditor.record(&entry).await?,
+            };
+            Ok(())
+        }
+    })
 }
 
 /// Makes findings of what the gate itself did: a use of the emergency door, a fail-open.

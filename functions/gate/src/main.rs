@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use postern_auditor::detection::Catalogue;
@@ -10,7 +11,10 @@ use postern_core::decision::Decision;
 use postern_gate::{DecisionObserver, Gate, GateOptions, GateParts};
 use postern_host::environment::Process;
 use postern_host::telemetry::Readiness;
-use postern_wiring::{Adapters, Part, StartError};
+use postern_wiring::{Adapters, Found, Lookout, Part, StartError};
+
+/// How often spool and journal are looked at, besides `POST /v1/tick`.
+const TICK: Duration = Duration::from_secs(5);
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -26,12 +30,14 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), StartError> {
     let config = postern_wiring::start(&Process)?;
     let adapters = Adapters::of(&config, &Process).await?;
-    let options = GateOptions::from_config(&config, adapters.system_policy);
+    let options = GateOptions::from_config(&config, adapters.system_policy.clone());
     let options = options.map_err(|error| StartError::Function(error.to_string()))?;
     let store = Arc::new(adapters.store.clone());
     let catalogue = Catalogue::embedded();
     let catalogue = catalogue.map_err(|error| StartError::Function(error.to_string()))?;
-    let auditor = Auditor::new(store.clone(), catalogue, Believed::from(&config.audit));
+    let believed = Believed::from(&config.audit);
+    let auditor = Arc::new(Auditor::new(store.clone(), catalogue, believed));
+    let lookout = Arc::new(lookout(&adapters, Arc::clone(&auditor)));
     let gate = Gate::new(
         GateParts {
             trust: adapters.trust,
@@ -51,14 +57,32 @@ async fn run() -> Result<(), StartError> {
     });
     let part = Part {
         name: "gate",
-        routes: postern_gate::router(Arc::new(gate)),
+        routes: postern_gate::router(Arc::new(gate))
+            .merge(postern_wiring::tick_router(Arc::clone(&lookout))),
         access: config.auth.gate.as_ref(),
     };
-    postern_wiring::run(vec![part], readiness, &config, &Process).await
+    tokio::select! {
+        ended = postern_wiring::run(vec![part], readiness, &config, &Process) => ended,
+        never = lookout.run(TICK) => match never {},
+    }
+}
+
+/// The spool is on this process's disk: nobody else may be able to take it in.
+fn lookout(adapters: &Adapters, auditor: Arc<Auditor>) -> Lookout {
+    Lookout::new(adapters, move |found| {
+        let auditor = Arc::clone(&auditor);
+        async move {
+            match found {
+                Found::Spooled(entry) => auditor.take_in(&entry).await?,
+                Found::Journalled(entry) => auditor.record(&entry).await?,
+            };
+            Ok(())
+        }
+    })
 }
 
 /// Makes findings of what the gate itself did: a use of the emergency door, a fail-open.
-struct Findings(Auditor);
+struct Findings(Arc<Auditor>);
 
 #[async_trait]
 impl DecisionObserver for Findings {

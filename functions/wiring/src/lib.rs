@@ -2,12 +2,14 @@
 //! themselves know no adapter.
 
 mod adapters;
+mod lookout;
 mod process;
 mod registry;
 mod sources;
 mod trust;
 
 pub use adapters::Adapters;
+pub use lookout::{Found, Looked, Lookout, outage, tick_router};
 pub use process::{Part, StartError, announce, bind, run, start};
 pub use registry::registry;
 pub use sources::{sink, source};

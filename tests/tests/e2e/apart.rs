@@ -1,6 +1,7 @@
 //! The four functions as processes of their own over one store, as they are shipped to a cloud.
 
 use postern_tests::have;
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::support::{ATTESTOR, DIGEST, Process, World, http, ours};
@@ -96,4 +97,61 @@ fn every_function_works_as_a_process_of_its_own() {
         function.ask_to_end();
         assert_eq!(function.ended().code(), Some(0), "{}", function.said());
     }
+}
+
+#[rstest]
+#[case::by_the_gate("postern-gate")]
+#[case::by_the_auditor("postern-auditor")]
+fn what_was_spooled_is_a_case_when_the_store_is_back(#[case] taker: &str) {
+    if !have(&["openssl"]) {
+        return;
+    }
+    let (world, _) = World::with_key();
+    let config = json!({
+        "store": "sqlite:data/postern.db",
+        "policy": "policy.json",
+        "attestors": "attestors.json",
+        "gate": {"spool": "spool"},
+    });
+    world.write("postern.yaml", config.to_string());
+    // Where the directory of the database belongs is a file.
+    world.write("data", "");
+    let mut gate = start(&world, "postern-gate");
+    let asked = json!({
+        "images": [format!("synthetic.example/app@{DIGEST}")], "breakGlass": "INC-7 synthetic",
+    });
+    let answer = http::post(gate.address(), "/v1/decisions?enforce=true", None, &asked);
+    assert_eq!(answer.status, 200, "{}", answer.json());
+    let decision = answer.json()["id"].clone();
+    let spooled = || std::fs::read_dir(world.path("spool")).unwrap().count();
+    assert_eq!(spooled(), 1);
+    let answer = http::post(gate.address(), "/v1/tick", None, &json!({}));
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (503, "STORE_UNAVAILABLE")
+    );
+    assert_eq!(spooled(), 1, "nothing is lost while the store is away");
+
+    // Only the one that is asked is there to take it in.
+    if taker != "postern-gate" {
+        gate.ask_to_end();
+        assert_eq!(gate.ended().code(), Some(0), "{}", gate.said());
+    }
+    std::fs::remove_file(world.path("data")).unwrap();
+    let other = (taker != "postern-gate").then(|| start(&world, taker));
+    let address = other.as_ref().unwrap_or(&gate).address();
+    let answer = http::post(address, "/v1/tick", None, &json!({}));
+    assert_eq!(answer.status, 200, "{}", answer.json());
+    assert_eq!(spooled(), 0, "{}", answer.json());
+    drop(other);
+
+    let auditor = start(&world, "postern-auditor");
+    let cases = http::get(auditor.address(), "/v1/cases").json();
+    assert_eq!(cases["cases"].as_array().unwrap().len(), 1, "{cases}");
+    let case = &cases["cases"][0];
+    assert_eq!(case["category"], "BREAK_GLASS", "{case}");
+    assert!(
+        case.to_string().contains(decision.as_str().unwrap()),
+        "{case}"
+    );
 }

@@ -1,0 +1,191 @@
+//! What nobody calls for: entries that the emergency door left in the spool, and those that another
+//! process journalled without making a finding of them.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::post;
+use axum::{Json, Router};
+use postern_core::entry::Entry;
+use postern_core::ports::Unavailable;
+use postern_host::auth::Identity;
+use postern_host::config::Right;
+use postern_host::problem::Problem;
+use postern_store::{Spool, Store, StoreError};
+use serde::Serialize;
+use tokio::sync::Mutex;
+use tokio::time::MissedTickBehavior;
+
+use crate::Adapters;
+
+/// Entries that are read at once.
+const PAGE: u32 = 500;
+
+/// An entry that may not have been looked at.
+#[derive(Debug, Clone)]
+pub enum Found {
+    /// It waited in the spool, and is yet to go into the journal under its own id.
+    Spooled(Entry),
+    /// It is in the journal.
+    Journalled(Entry),
+}
+
+/// How many entries one look found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Looked {
+    /// Taken from the spool into the journal.
+    pub spooled: usize,
+    /// New in the journal since the last look.
+    pub looked: usize,
+}
+
+type Take =
+    dyn Fn(Found) -> Pin<Box<dyn Future<Output = Result<(), Unavailable>> + Send>> + Send + Sync;
+
+/// Looks at spool and journal.
+pub struct Lookout {
+    store: Store,
+    spool: Arc<Spool>,
+    take: Box<Take>,
+    place: Mutex<Place>,
+}
+
+/// How far the journal was looked at.
+#[derive(Default)]
+struct Place {
+    seen: i64,
+    /// The damage that was reported last: it stays for as long as the row does.
+    reported: Option<String>,
+}
+
+impl Lookout {
+    /// A lookout that hands what it finds to `take`, which must be idempotent by id: the journal is
+    /// looked at from its start by every process, and spooled entries may come again.
+    pub fn new<F, T>(adapters: &Adapters, take: F) -> Self
+    where
+        F: Fn(Found) -> T + Send + Sync + 'static,
+        T: Future<Output = Result<(), Unavailable>> + Send + 'static,
+    {
+        Self {
+            store: adapters.store.clone(),
+            spool: Arc::clone(&adapters.spool),
+            take: Box::new(move |found| Box::pin(take(found))),
+            place: Mutex::default(),
+        }
+    }
+
+    /// Looks every `interval`, for as long as it is polled.
+    pub async fn run(&self, interval: Duration) -> Infallible {
+        let mut ticks = tokio::time::interval(interval);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            if let Err(error) = self.look().await {
+                tracing::error!(%error, "spool and journal cannot be looked at");
+            }
+        }
+    }
+
+    /// Looks once. Idempotent; of two looks at once, one waits for the other.
+    ///
+    /// # Errors
+    /// If spool or journal could not be read, or an entry not be taken. It stays where it is, and
+    /// the next look finds it.
+    pub async fn look(&self) -> Result<Looked, Unavailable> {
+        let mut place = self.place.lock().await;
+        // One is no reason to leave the other.
+        let spooled = self.take_in_spool().await;
+        let looked = self.look_at_journal(&mut place).await;
+        Ok(Looked {
+            spooled: spooled?,
+            looked: looked?,
+        })
+    }
+
+    async fn take_in_spool(&self) -> Result<usize, Unavailable> {
+        let take = async |entry| (self.take)(Found::Spooled(entry)).await;
+        let drained = self.spool.drain(take).await;
+        let drained = drained.map_err(|error| Unavailable::new("spool", error))?;
+        let entries = drained.taken.len();
+        if entries > 0 {
+            tracing::info!(entries, "the spool was taken into the journal");
+        }
+        match drained.failed.into_iter().next() {
+            Some((_, error)) => Err(error),
+            None => Ok(entries),
+        }
+    }
+
+    async fn look_at_journal(&self, place: &mut Place) -> Result<usize, Unavailable> {
+        let mut looked = 0;
+        let mut page = PAGE;
+        loop {
+            match self.store.entries(place.seen, page).await {
+                Ok(entries) if entries.is_empty() => return Ok(looked),
+                Ok(entries) => {
+                    for stored in entries {
+                        (self.take)(Found::Journalled(stored.entry)).await?;
+                        place.seen = stored.position;
+                        looked += 1;
+                    }
+                }
+                // One row of the page is damaged; which of them, only single ones tell.
+                Err(StoreError::Row { .. }) if page > 1 => page = 1,
+                Err(error @ StoreError::Row { .. }) => {
+                    place.step_over(&error);
+                    page = PAGE;
+                }
+                Err(error) => return Err(Unavailable::new("journal", error)),
+            }
+        }
+    }
+}
+
+impl Place {
+    /// The row may be further on, as there may be gaps; then it comes again, and is not news.
+    fn step_over(&mut self, error: &StoreError) {
+        self.seen += 1;
+        let damage = error.to_string();
+        if self.reported.as_ref() != Some(&damage) {
+            tracing::error!(
+                damage,
+                "a journal entry cannot be looked at and is left out"
+            );
+            self.reported = Some(damage);
+        }
+    }
+}
+
+/// `POST /v1/tick` of a function that has nothing else to do between requests than to look; callers
+/// need the right `ingest`. Idempotent.
+pub fn tick_router(lookout: Arc<Lookout>) -> Router {
+    Router::new()
+        .route("/v1/tick", post(tick))
+        .with_state(lookout)
+}
+
+async fn tick(
+    State(lookout): State<Arc<Lookout>>,
+    identity: Identity,
+) -> Result<Json<Looked>, Problem> {
+    identity.require(Right::Ingest)?;
+    lookout.look().await.map(Json).map_err(outage)
+}
+
+/// What `POST /v1/tick` answers while something cannot be read or written.
+pub fn outage(error: Unavailable) -> Problem {
+    tracing::error!(%error, "what is due could not be done");
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "STORE_UNAVAILABLE",
+        error.to_string(),
+    )
+    .retry_after(5)
+}
+
+#[cfg(test)]
+mod tests;
