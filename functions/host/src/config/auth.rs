@@ -25,7 +25,8 @@ pub struct Auth {
 #[derive(Debug, Clone)]
 pub enum Access {
     /// `platform`: the platform's IAM stands in front and has checked the token's signature. Whoever
-    /// it lets in has every right but those that are given by name: `breakGlass` and `approve`.
+    /// it lets in, for whatever audience, has `decide`, `view` and `respond`; every other right is
+    /// given by name only.
     Platform(PlatformWord),
     /// `platform: [...]`: the same, with the callers and their rights named.
     PlatformCallers(PlatformCallers),

@@ -77,6 +77,11 @@ impl TryFrom<OutputFields> for Output {
             }
             ("file", ..) => return Err("`file` takes `path`".to_owned()),
             ("stdout", ..) => return Err("`stdout` takes nothing else".to_owned()),
+            ("pubsub" | "sns", ..) => {
+                return Err(format!(
+                    "outputs of type `{type_name}` are not in this version yet: use webhook, file or stdout"
+                ));
+            }
             _ => {
                 return Err(format!(
                     "this build has no output of type `{type_name}`: it is one of webhook, file, stdout"

@@ -88,6 +88,13 @@ pub(super) fn shape(tree: &Tree) -> Shaped {
     shaped
 }
 
+/// Keys that a later version will have, each with one that stands beside it.
+const PLANNED: [(&str, &str); 3] = [
+    ("owners", "outputs"),
+    ("trust", "auditor"),
+    ("topic", "url"),
+];
+
 /// A mistake on its way up.
 #[derive(Debug)]
 struct Fault {
@@ -130,11 +137,17 @@ impl de::Error for Fault {
         }
     }
 
-    fn unknown_field(_: &str, expected: &'static [&'static str]) -> Self {
+    fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
         let known = expected.join(", ");
-        Self::custom(format_args!(
-            "there is no such key here; there are: {known}"
-        ))
+        let is_planned = PLANNED
+            .iter()
+            .any(|(key, sibling)| *key == field && expected.contains(sibling));
+        match is_planned {
+            true => Self::custom("this version does not have it yet: leave it out"),
+            false => Self::custom(format_args!(
+                "there is no such key here; there are: {known}"
+            )),
+        }
     }
 }
 

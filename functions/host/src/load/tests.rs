@@ -134,8 +134,8 @@ postern.yaml has 24 mistakes:
   line 19: outputs[0].url: this should be an https:// URL (http:// only to loopback)
   line 20: outputs[1].name: another output has this name
   line 21: outputs[2]: `file` takes `path`
-  line 22: outputs[3].topic: there is no such key here; there are: name, type, url, secret, allowPrivate, path
-  line 22: outputs[3]: this build has no output of type `pubsub`: it is one of webhook, file, stdout
+  line 22: outputs[3].topic: this version does not have it yet: leave it out
+  line 22: outputs[3]: outputs of type `pubsub` are not in this version yet: use webhook, file or stdout
   line 23: outputs[4].secret: a secret is written as `env:NAME` or `file:PATH`, never as itself
   line 24: outputs[5].secret: secrets of `gcpsm://` are not supported by this build yet: mount the secret as a file or an environment variable, and write `file:PATH` or `env:NAME`
   line 26: routes[0].match.severity: this should be one of INFO, LOW, MEDIUM, HIGH, CRITICAL
@@ -158,7 +158,7 @@ auth:
   cases: []
 "#;
     insta::assert_snapshot!(mistakes(text), @r#"
-postern.yaml has 12 mistakes:
+postern.yaml has 13 mistakes:
   line 4: auth.gate[0].issuer: this should be an https:// URL (http:// only to loopback)
   line 4: auth.gate[0].audience: tokens meant for anybody would be taken: name this function's audience
   line 4: auth.gate[0].may: such a caller may do nothing: name rights, or leave the entry out
@@ -168,6 +168,7 @@ postern.yaml has 12 mistakes:
   line 7: auth.gate[3].claims: anybody can have a token of this issuer: name claims that only yours have
   line 9: auth.gate[5].jwks: there is no such key here; there are: issuer, audience, claims, jwksUri, may
   line 9: auth.gate[5].jwksUri: another entry of this issuer says otherwise: keys are those of the issuer
+  line 10: auth.auditor: `platform` alone does not give `ingest`: name the callers, as in `platform: [{issuer: …, audience: …, may: [ingest]}]`
   line 10: auth.auditor: `platform` believes what stands in front, and nothing does: it is for Cloud Run and Lambda; name issuers here
   line 11: auth.attestor: invalid value: string "nobody", expected `platform`, or a list of issuers
   line 12: auth.cases: nobody could call: name an issuer, or leave it out for loopback only
@@ -187,6 +188,23 @@ postern.yaml has a mistake:
     insta::assert_snapshot!(mistakes("- a\n- b\n"), @r#"
 postern.yaml has a mistake:
   line 1: this should be a mapping with the keys store, acceptEphemeralStore, listen, policy, systemPolicy, attestors, attestations, projects, auth, gate, breakGlass, registries, attestor, audit, outputs, routes
+"#);
+}
+
+#[test]
+fn what_a_later_version_will_have_is_told_as_such() {
+    let text = r#"
+owners: owners.yaml
+auth: {trust: [], owners: []}
+outputs: [{name: a, type: sns}, {name: b, type: pigeon}]
+"#;
+    insta::assert_snapshot!(mistakes(text), @r#"
+postern.yaml has 5 mistakes:
+  line 2: owners: this version does not have it yet: leave it out
+  line 3: auth.trust: this version does not have it yet: leave it out
+  line 3: auth.owners: there is no such key here; there are: gate, attestor, auditor, cases
+  line 4: outputs[0]: outputs of type `sns` are not in this version yet: use webhook, file or stdout
+  line 4: outputs[1]: this build has no output of type `pigeon`: it is one of webhook, file, stdout
 "#);
 }
 
@@ -275,6 +293,40 @@ fn on_a_platform_its_iam_is_believed_and_its_disk_is_not(#[case] variable: &str)
     let error = read_with("auth: {gate: platform}", &[(variable, "gate")]).unwrap_err();
     assert!(error.contains("SQLite is refused on"), "{error}");
     assert_eq!(error.lines().count(), 2, "nothing else is wrong: {error}");
+}
+
+#[rstest::rstest]
+#[case::gate("gate", None)]
+#[case::cases("cases", None)]
+#[case::attestor("attestor", Some("attest"))]
+#[case::auditor("auditor", Some("ingest"))]
+fn what_is_believed_afterwards_comes_from_named_callers(
+    #[case] function: &str,
+    #[case] right: Option<&str>,
+) {
+    let text = format!("auth: {{{function}: platform}}");
+    let error = read_with(&text, &[("K_SERVICE", "gate")]).unwrap_err();
+    let told =
+        right.map(|right| format!("auth.{function}: `platform` alone does not give `{right}`"));
+    match told {
+        Some(told) => assert!(error.contains(&told), "{error}"),
+        None => assert!(!error.contains("auth."), "{error}"),
+    }
+}
+
+#[rstest::rstest]
+#[case::google("google", true)]
+#[case::ecr("ecr", true)]
+#[case::docker("docker-config", false)]
+fn tokens_of_a_cloud_are_not_sent_in_the_clear(#[case] credential: &str, #[case] refused: bool) {
+    let text = format!(
+        "registries: [{{host: 'localhost:5000', plainHttp: true, credential: {{type: {credential}}}}}]"
+    );
+    let told = "registries[0].plainHttp: a token of the cloud would go out in the clear";
+    match read_with(&text, &[]) {
+        Ok(_) => assert!(!refused),
+        Err(error) => assert!(refused && error.contains(told), "{error}"),
+    }
 }
 
 #[test]

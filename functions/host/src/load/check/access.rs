@@ -27,13 +27,31 @@ pub(super) fn check(auth: &Auth, platform: Platform, findings: &mut Findings) {
         match access {
             None => {}
             Some(Access::Issuers(issuers)) => entries(issuers, &here, findings),
-            Some(Access::Platform(_)) => on_a_platform(platform, here, findings),
+            Some(Access::Platform(_)) => {
+                by_name_only(function, &here, findings);
+                on_a_platform(platform, here, findings);
+            }
             Some(Access::PlatformCallers(callers)) => {
                 on_a_platform(platform, here.clone(), findings);
                 entries(&callers.platform, &here.key("platform"), findings);
             }
         }
     }
+}
+
+/// Without named callers no audience is compared, so neither `attest` nor `ingest` is given: who
+/// asks for either function so has forgotten the callers.
+fn by_name_only(function: &str, here: &Place, findings: &mut Findings) {
+    let right = match function {
+        "attestor" => "attest",
+        "auditor" => "ingest",
+        _ => return,
+    };
+    let message = format!(
+        "`platform` alone does not give `{right}`: name the callers, as in `platform: [{{issuer: …, \
+         audience: …, may: [{right}]}}]`"
+    );
+    findings.push((here.clone(), message));
 }
 
 fn on_a_platform(platform: Platform, here: Place, findings: &mut Findings) {

@@ -45,6 +45,11 @@ pub(super) fn check(
             Credential::Bearer { token } => {
                 secret(token, credential.key("token"), environment, findings);
             }
+            Credential::Google | Credential::Ecr if registry.plain_http => {
+                let message = "a token of the cloud would go out in the clear: leave `plainHttp` \
+                               out, or take another credential";
+                findings.push((here.key("plainHttp"), message.to_owned()));
+            }
             _ => {}
         }
     }
