@@ -178,7 +178,11 @@ fn of_event(detection: &Detection, event: &AuditEvent, subject: &Subject, key: &
         revision: subject.revision.clone(),
         images: subject.images.clone(),
         justification: subject.justification.clone(),
-        bypassed: subject.overridden.filter(|_| says_verdict),
+        bypassed: match detection.category {
+            // That it would have been refused is what a dry run says.
+            Category::DryRun => Some(true),
+            _ => subject.overridden.filter(|_| says_verdict),
+        },
         bypassed_verdict: subject.overridden_verdict.clone().filter(|_| says_verdict),
         ..blank(detection, key, event.at, source)
     };
@@ -354,6 +358,44 @@ mod tests {
             postern_core::finding::Severity::Critical
         );
         assert_eq!(found[0].finding.justification, None);
+    }
+
+    #[test]
+    fn what_was_bypassed_is_said_only_where_it_is_known() {
+        const FAILED_OPEN: &str = "/labels/imagepolicywebhook.image-policy.k8s.io~1failed-open";
+        let result = "imagepolicywebhook.image-policy.k8s.io/overridden-verification-result";
+        let mut nothing_to_override = entry("gke-break-glass");
+        nothing_to_override["labels"]
+            .as_object_mut()
+            .unwrap()
+            .remove(result);
+        let failed_open = patched(&nothing_to_override, &[(FAILED_OPEN, "true".into())]);
+        let catalogue = catalogue();
+        let bypassed = |entry: &serde_json::Value| {
+            classify(&catalogue, &read(entry))
+                .remove(0)
+                .finding
+                .bypassed
+        };
+        assert_eq!(bypassed(&entry("gke-break-glass")), Some(true));
+        assert_eq!(bypassed(&nothing_to_override), Some(false));
+        assert_eq!(bypassed(&failed_open), None);
+        assert_eq!(bypassed(&entry("cloud-run-dry-run")), Some(true));
+        assert_eq!(bypassed(&entry("cloud-run-break-glass")), None);
+    }
+
+    #[test]
+    fn a_blank_justification_is_none() {
+        let blank = patched(
+            &entry("gke-break-glass"),
+            &[(
+                "/protoPayload/request/metadata/annotations/postern.dev~1justification",
+                " \t\n".into(),
+            )],
+        );
+        let finding = classify(&catalogue(), &read(&blank)).remove(0).finding;
+        assert_eq!(finding.justification, None);
+        assert_eq!(finding.severity, postern_core::finding::Severity::Critical);
     }
 
     #[test]

@@ -53,6 +53,8 @@ impl Subject {
             principal: event.actor.principal.clone().or(known.principal),
             ..event.actor.clone()
         };
+        // Blanks are no reason.
+        subject.justification.take_if(|text| text.trim().is_empty());
         if let Some(text) = &mut subject.justification {
             truncate(text, JUSTIFICATION_LIMIT);
         }

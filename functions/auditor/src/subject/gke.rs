@@ -33,13 +33,28 @@ pub(super) fn subject(event: &AuditEvent) -> Subject {
         went_through: Some(event.status_code == 0 && !failed),
         overridden: match verdict {
             Some(_) => Some(true),
-            // The webhook noted the break-glass, and that there was nothing to override.
-            None => noted.then_some(false),
+            // The webhook noted the break-glass, and that there was nothing to override; unless it
+            // was not asked at all.
+            None => (noted && !failed_open(event)).then_some(false),
         },
         overridden_verdict: verdict,
         operation: event.operation.clone(),
         ..Subject::default()
     }
+}
+
+/// Whether the entry or the Pod says that a webhook gave no answer.
+fn failed_open(event: &AuditEvent) -> bool {
+    let annotations = [&event.request, &event.response]
+        .into_iter()
+        .flatten()
+        .filter_map(|pod| pod.pointer("/metadata/annotations")?.as_object())
+        .flat_map(|annotations| annotations.keys());
+    event
+        .labels
+        .keys()
+        .chain(annotations)
+        .any(|name| name.contains("failed-open"))
 }
 
 fn target(event: &AuditEvent) -> Option<String> {
