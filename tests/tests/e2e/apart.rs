@@ -155,3 +155,17 @@ fn what_was_spooled_is_a_case_when_the_store_is_back(#[case] taker: &str) {
         "{case}"
     );
 }
+
+#[rstest]
+#[case::all_of_them("gate,attestor,auditor,notifier", true)]
+#[case::one_that_delivers_nothing("gate", false)]
+fn functions_in_one_process_have_one_tick(#[case] only: &str, #[case] delivers: bool) {
+    let world = World::new();
+    let words = ["serve", "--listen", "127.0.0.1:0", "--only", only];
+    let server = Process::serve(&mut world.postern(&words));
+    let answer = http::post(server.address(), "/v1/tick", None, &json!({}));
+    assert_eq!(answer.status, 200, "{}", answer.json());
+    let said = answer.json();
+    assert_eq!(said["spooled"], 0, "{said}");
+    assert_eq!(said.get("delivered").is_some(), delivers, "{said}");
+}
