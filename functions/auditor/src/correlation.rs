@@ -13,6 +13,9 @@ use crate::classify::Observed;
 /// Two entries of one deployment are at most this far apart.
 const WINDOW: SignedDuration = SignedDuration::from_secs(120);
 
+/// What is further from everything that a case holds has happened again.
+const AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(1);
+
 /// The keys of one finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Keys {
@@ -82,7 +85,9 @@ pub(crate) fn is_news(case: &Case, finding: &Finding) -> bool {
     let new = |differs: fn(&Finding, &Finding) -> bool| {
         case.findings.iter().all(|known| differs(known, finding))
     };
+    let far = |at: Timestamp| at.duration_since(finding.at).abs() > AGAIN_AFTER;
     finding.severity > case.severity
+        || case.findings.iter().all(|known| far(known.at))
         || new(|known, finding| known.detection != finding.detection)
         || finding
             .actor
