@@ -104,7 +104,12 @@ pub fn decide(
         .map(|draft| Notification::of(&draft.case, now))
         .collect();
     let correlation = |(key, case_id)| Correlation { key, case_id };
+    let shown = |key: String| {
+        let case_id = snapshot.cases.get(&key).map(|case| case.id.clone());
+        (key, case_id)
+    };
     Change {
+        read: intake.correlation_keys().into_iter().map(shown).collect(),
         seen: Some(intake.seen.clone()),
         quarantine: intake.quarantine.clone(),
         findings,

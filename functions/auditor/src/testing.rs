@@ -106,6 +106,14 @@ impl AuditStore for MemoryStore {
             state.stale -= 1;
             return Ok(Committed::Stale);
         }
+        let shows = |key: &String| {
+            let id = state.keys.get(key)?;
+            let open = |case: &&Case| case.state != CaseState::Closed;
+            state.cases.get(id).filter(open).map(|case| case.id.clone())
+        };
+        if change.read.iter().any(|(key, id)| shows(key) != *id) {
+            return Ok(Committed::Stale);
+        }
         if let Some(seen) = &change.seen {
             match state.seen.get(&seen.key) {
                 Some(content) if *content == seen.content => return Ok(Committed::AlreadySeen),

@@ -11,6 +11,9 @@ use crate::image::Digest;
 /// Everything that one event changes. The only multi-table write there is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Change {
+    /// What the change builds on: the correlation keys that were asked for, and the unclosed case that
+    /// each of them showed. It is stale once one of them shows another.
+    pub read: Vec<(String, Option<String>)>,
     /// The event is from now on known.
     pub seen: Option<SeenEvent>,
     /// Bytes that could not be read, kept as they came.

@@ -31,6 +31,8 @@ pub struct Unavailable {
     /// Whether there is more than is ever looked at (`EVIDENCE_LIMIT_EXCEEDED`) rather than an
     /// outage. Nobody may gain by a flood, so this never fails open.
     pub limit: bool,
+    /// Whether trying again is of no use: what was to be written contradicts what is there.
+    pub permanent: bool,
 }
 
 impl Unavailable {
@@ -40,6 +42,15 @@ impl Unavailable {
             source_name: source_name.into(),
             message: message.to_string(),
             limit: false,
+            permanent: false,
+        }
+    }
+
+    /// This source will never take that.
+    pub fn permanent(source_name: impl Into<String>, message: impl ToString) -> Self {
+        Self {
+            permanent: true,
+            ..Self::new(source_name, message)
         }
     }
 
@@ -193,7 +204,7 @@ pub enum Committed {
     AlreadySeen,
     /// The event is known already, with other content: nothing was written.
     SeenWithOtherContent,
-    /// A case has moved on since it was read: read again and decide again.
+    /// A case has moved on since it was read, or a key shows another one: read again and decide again.
     Stale,
 }
 

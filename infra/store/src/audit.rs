@@ -120,6 +120,11 @@ pub(crate) async fn write(
     if let Some(quarantined) = &change.quarantine {
         insert_quarantined(transaction, quarantined).await?;
     }
+    for (key, case_id) in &change.read {
+        if open_case_id(transaction, key).await? != *case_id {
+            return Ok(Committed::Stale);
+        }
+    }
     for case in &change.cases {
         if !write_case(transaction, case).await? {
             return Ok(Committed::Stale);
@@ -250,6 +255,22 @@ async fn open_case(transaction: &mut Transaction, key: &str) -> Result<Option<Ca
     .fetch_optional(&mut **transaction)
     .await?;
     body.map(|body| parse("a case", &body)).transpose()
+}
+
+/// The id of what [`open_case`] shows.
+async fn open_case_id(
+    transaction: &mut Transaction,
+    key: &str,
+) -> Result<Option<String>, StoreError> {
+    let id = sqlx::query_scalar(
+        "SELECT c.id FROM correlations k JOIN cases c ON c.id = k.case_id
+         WHERE k.correlation_key = $1 AND c.closed = 0
+         ORDER BY c.opened_at DESC, c.id DESC LIMIT 1",
+    )
+    .bind(key)
+    .fetch_optional(&mut **transaction)
+    .await?;
+    Ok(id)
 }
 
 /// Findings of every case of a key, closed ones included.

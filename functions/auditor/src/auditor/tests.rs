@@ -112,6 +112,57 @@ async fn who_asked_joins_what_was_used() {
 }
 
 #[tokio::test]
+async fn a_break_glass_long_after_is_told_again() {
+    let (auditor, store) = auditor(Believed::default());
+    let base = entry("cloud-run-break-glass");
+    receive(&auditor, &base).await;
+    for (id, at, alerts) in [
+        ("soon", "2026-03-03T05:59:00Z", 1),
+        ("a month later", "2026-04-03T05:00:00Z", 2),
+        ("soon after that", "2026-04-03T05:10:00Z", 2),
+    ] {
+        let again = patched(
+            &base,
+            &[("/insertId", id.into()), ("/timestamp", at.into())],
+        );
+        receive(&auditor, &again).await;
+        store.with(|state| {
+            assert_eq!(state.cases.len(), 1, "{id}");
+            assert_eq!(state.outbox.len(), alerts, "{id}");
+        });
+    }
+}
+
+#[tokio::test]
+async fn entries_of_one_deployment_that_are_decided_at_the_same_time_are_one_case() {
+    let store = MemoryStore::default();
+    let now = "2026-03-03T05:01:00Z".parse().unwrap();
+    let intake = |name: &str| {
+        let event = crate::testing::read(&entry(name));
+        Intake {
+            seen: seen(event.key(), event.content(), b"", now),
+            receipt: None,
+            quarantine: None,
+            entries: Vec::new(),
+            observed: classify(&catalogue(), &event),
+        }
+    };
+    let decided = async |intake: &Intake| {
+        let keys = intake.correlation_keys();
+        let snapshot = store.snapshot(&intake.seen.key, &keys).await.unwrap();
+        decide(&snapshot, intake, now, &mut new_id)
+    };
+    let revision = intake("cloud-run-break-glass");
+    let service = intake("cloud-run-break-glass-service");
+    let (first, second) = (decided(&revision).await, decided(&service).await);
+    assert_eq!(store.commit(first).await, Ok(Committed::Written));
+    assert_eq!(store.commit(second).await, Ok(Committed::Stale));
+    let again = decided(&service).await;
+    assert_eq!(store.commit(again).await, Ok(Committed::Written));
+    store.with(|state| assert_eq!(state.cases.len(), 1));
+}
+
+#[tokio::test]
 async fn another_revision_is_another_break_glass_however_soon() {
     let (auditor, store) = auditor(Believed::default());
     let base = entry("cloud-run-break-glass");

@@ -103,6 +103,66 @@ async fn a_case_that_moved_on_undoes_the_whole_change() {
     assert_eq!(store.case("C1").await.unwrap().unwrap().revision, 2);
 }
 
+/// What deciding on an event of this key gives, whatever case the snapshot shows.
+async fn decided(store: &Store, event_key: &str, new_case: &str) -> Change {
+    let key = "web/revision-7".to_owned();
+    let snapshot = store
+        .snapshot(event_key, std::slice::from_ref(&key))
+        .await
+        .unwrap();
+    let known = snapshot.cases.get(&key);
+    let joined = known.map_or(case(new_case, 1), |known| Case {
+        revision: known.revision + 1,
+        ..known.clone()
+    });
+    Change {
+        seen: Some(SeenEvent {
+            key: event_key.to_owned(),
+            ..event(event_key.as_bytes())
+        }),
+        read: vec![(key.clone(), known.map(|known| known.id.clone()))],
+        correlations: vec![Correlation {
+            key,
+            case_id: joined.id.clone(),
+        }],
+        cases: vec![joined],
+        ..Change::default()
+    }
+}
+
+#[tokio::test]
+async fn two_entries_of_one_deployment_at_the_same_time_are_one_case() {
+    let (store, _directory) = testing::store().await;
+    let first = decided(&store, "log/a", "CA").await;
+    let second = decided(&store, "log/b", "CB").await;
+    assert_eq!(store.commit(first).await, Ok(Committed::Written));
+    assert_eq!(store.commit(second).await, Ok(Committed::Stale));
+    assert_eq!(store.case("CB").await, Ok(None));
+
+    let again = decided(&store, "log/b", "CB").await;
+    assert_eq!(store.commit(again).await, Ok(Committed::Written));
+    let cases = store.cases(10).await.unwrap();
+    assert_eq!(cases.len(), 1);
+    assert_eq!((cases[0].id.as_str(), cases[0].revision), ("CA", 2));
+}
+
+#[tokio::test]
+async fn a_case_that_was_closed_in_the_meantime_is_not_joined() {
+    let (store, _directory) = testing::store().await;
+    let opened = decided(&store, "log/a", "CA").await;
+    store.commit(opened).await.unwrap();
+    let joins = decided(&store, "log/b", "CB").await;
+    let closed = Change {
+        cases: vec![Case {
+            state: CaseState::Closed,
+            ..case("CA", 2)
+        }],
+        ..Change::default()
+    };
+    store.commit(closed).await.unwrap();
+    assert_eq!(store.commit(joins).await, Ok(Committed::Stale));
+}
+
 #[tokio::test]
 async fn an_entry_that_contradicts_the_journal_undoes_the_whole_change() {
     let (store, _directory) = testing::store().await;
