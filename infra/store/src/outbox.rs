@@ -75,7 +75,8 @@ impl Outbox for Store {
 }
 
 impl Store {
-    /// At most `limit` alerts that will never be taken by their output, oldest first.
+    /// At most `limit` alerts that will never be taken by their output, oldest first; those that
+    /// cannot be read are left out, and logged.
     ///
     /// # Errors
     /// If the database cannot be read.
@@ -89,14 +90,17 @@ impl Store {
         .fetch_all(self.readers().await?)
         .await?;
         let letter = |(body, output, attempts, error): (String, String, u32, Option<String>)| {
-            Ok(DeadLetter {
-                notification: parse("a notification", &body)?,
+            let notification = parse("a notification", &body)
+                .inspect_err(|error| tracing::error!(output, %error, "dead letter cannot be read"))
+                .ok()?;
+            Some(DeadLetter {
+                notification,
                 output,
                 attempts,
                 error: error.unwrap_or_default(),
             })
         };
-        rows.into_iter().map(letter).collect()
+        Ok(rows.into_iter().filter_map(letter).collect())
     }
 
     async fn route_all(&self, outputs: Outputs<'_>) -> Result<(), StoreError> {
@@ -129,8 +133,8 @@ impl Store {
         Ok(routed > 0 && rows.len() == ROUTED_AT_ONCE as usize)
     }
 
-    /// A claim counts as an attempt, whatever comes of it: an alert that takes the process down
-    /// is not tried for ever.
+    /// A claim is no attempt: what was claimed and never sent, because the process ended, counts for
+    /// nothing.
     async fn claim_due(
         &self,
         output: &str,
@@ -152,14 +156,21 @@ impl Store {
         .await?;
         let mut claimed = Vec::with_capacity(rows.len());
         for (id, attempts, body) in rows {
+            let notification = match parse("a notification", &body) {
+                Ok(notification) => notification,
+                Err(error) => {
+                    tracing::error!(notification = %id, output, %error, "alert cannot be read and is given up");
+                    give_up(&mut transaction, &id, output, &error).await?;
+                    continue;
+                }
+            };
             claimed.push(DueDelivery {
-                notification: parse("a notification", &body)?,
+                notification,
                 output: output.to_owned(),
                 attempts,
             });
             sqlx::query(
-                "UPDATE deliveries SET due_at = $3, attempts = attempts + 1
-                 WHERE notification_id = $1 AND output = $2",
+                "UPDATE deliveries SET due_at = $3 WHERE notification_id = $1 AND output = $2",
             )
             .bind(id)
             .bind(output)
@@ -189,7 +200,8 @@ impl Store {
             Attempted::Dead { error } => ("DEAD", now, Some(shortened(error))),
         };
         sqlx::query(
-            "UPDATE deliveries SET state = $3, due_at = $4, last_error = $5
+            "UPDATE deliveries
+             SET state = $3, due_at = $4, last_error = $5, attempts = attempts + 1
              WHERE notification_id = $1 AND output = $2",
         )
         .bind(notification)
@@ -254,6 +266,25 @@ async fn route_one(
         .bind(&notification.id)
         .execute(&mut **transaction)
         .await?;
+    Ok(())
+}
+
+/// Makes a dead letter of what was never sent.
+async fn give_up(
+    transaction: &mut Transaction,
+    notification: &str,
+    output: &str,
+    error: &StoreError,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE deliveries SET state = 'DEAD', last_error = $3
+         WHERE notification_id = $1 AND output = $2",
+    )
+    .bind(notification)
+    .bind(output)
+    .bind(shortened(&error.to_string()))
+    .execute(&mut **transaction)
+    .await?;
     Ok(())
 }
 

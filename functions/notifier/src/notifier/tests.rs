@@ -181,8 +181,8 @@ async fn what_is_refused_for_good_is_a_dead_letter_and_the_next_goes_on() {
         tally,
         Tally {
             delivered: 1,
-            again: 0,
-            dead: 2
+            again: 1,
+            dead: 1
         }
     );
     assert_eq!(receiver.count(), 3, "no redirect is followed");

@@ -133,12 +133,13 @@ fn check(url: &Url, allow_private: bool) -> Result<(), WebhookError> {
     }
 }
 
-/// What an answer means. Mistakes of a person (401, 403, 404) are tried again: somebody repairs them.
+/// What an answer means. Mistakes of a person (a redirect, 401, 403, 404) are tried again: somebody
+/// repairs them.
 fn classified(status: StatusCode, asked: Option<SignedDuration>) -> Option<Retry> {
     match status.as_u16() {
         200..=299 => None,
         410 => Some(Retry::Off),
-        401 | 403 | 404 | 407 | 408 | 409 | 421 | 423 | 425 | 429 | 500..=599 => {
+        300..=399 | 401 | 403 | 404 | 407 | 408 | 409 | 421 | 423 | 425 | 429 | 500..=599 => {
             Some(Retry::Again(asked))
         }
         _ => Some(Retry::Dead),
@@ -238,7 +239,9 @@ mod tests {
     #[rstest::rstest]
     #[case(200, None)]
     #[case(204, None)]
-    #[case(301, Some(Retry::Dead))]
+    #[case(301, Some(Retry::Again(None)))]
+    #[case(302, Some(Retry::Again(None)))]
+    #[case(308, Some(Retry::Again(None)))]
     #[case(400, Some(Retry::Dead))]
     #[case(403, Some(Retry::Again(None)))]
     #[case(410, Some(Retry::Off))]

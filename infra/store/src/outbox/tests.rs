@@ -68,8 +68,8 @@ async fn a_claim_excludes_others_until_it_ends() {
     let again = claimed(&store, "bus", 10 + LATER, 9).await;
     assert_eq!(
         again,
-        [("C1-1".to_owned(), 1), ("C2-1".to_owned(), 1)],
-        "whoever claimed them died"
+        [("C1-1".to_owned(), 0), ("C2-1".to_owned(), 0)],
+        "whoever claimed them died, and had sent nothing"
     );
 }
 
@@ -167,7 +167,7 @@ async fn a_dead_letter_is_kept_and_holds_nothing_up() {
     );
     assert_eq!(
         claimed(&store, "bus", 10_000, 9).await,
-        [("C2-1".to_owned(), 1)]
+        [("C2-1".to_owned(), 0)]
     );
 }
 
@@ -209,4 +209,26 @@ async fn an_alert_that_cannot_be_read_does_not_hold_up_the_others() {
         Ok(Some(Timestamp::UNIX_EPOCH)),
         "and is not forgotten"
     );
+}
+
+#[tokio::test]
+async fn an_alert_that_was_damaged_after_it_was_routed_is_given_up() {
+    let (store, _directory) = testing::store().await;
+    alerts(&store, &["C1", "C2"]).await;
+    store.route(&|_| vec!["bus".to_owned()]).await.unwrap();
+    sqlx::query("UPDATE notifications SET body = '{' WHERE id = 'C1-1'")
+        .execute(store.writer().await.unwrap().pool())
+        .await
+        .unwrap();
+    assert_eq!(
+        claimed(&store, "bus", 10, 9).await,
+        [("C2-1".to_owned(), 0)]
+    );
+    let dead: Vec<(String, u32)> =
+        sqlx::query_as("SELECT notification_id, attempts FROM deliveries WHERE state = 'DEAD'")
+            .fetch_all(store.readers().await.unwrap())
+            .await
+            .unwrap();
+    assert_eq!(dead, [("C1-1".to_owned(), 0)]);
+    assert_eq!(store.dead_letters(10).await.unwrap(), []);
 }
