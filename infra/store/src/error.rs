@@ -99,7 +99,10 @@ impl StoreError {
 
     /// As the ports have it.
     pub(crate) fn unavailable(self, store: &str) -> Unavailable {
-        Unavailable::new(store, self)
+        match self {
+            Self::Conflict(_) => Unavailable::permanent(store, self),
+            _ => Unavailable::new(store, self),
+        }
     }
 }
 

@@ -19,7 +19,8 @@ use self::disk::{Disk, RealDisk};
 const MOST_FILES: usize = 10_000;
 /// The largest entry, in bytes.
 const MOST_BYTES: usize = 4 << 20;
-/// Entries that may fail in one drain: the journal is down, and the rest would fail as well.
+/// Entries that may fail in one drain: the journal is down, and the rest would fail as well. One that
+/// the journal will never take says nothing about the rest.
 const MOST_FAILURES: usize = 3;
 
 /// A directory of entries that wait for the journal.
@@ -129,6 +130,7 @@ impl Spool {
         T: Future<Output = Result<(), Unavailable>>,
     {
         let mut drained = Drained::default();
+        let mut outages = 0;
         for path in self.files().await? {
             let entry = match read(&path).await {
                 Ok(Some(entry)) => entry,
@@ -142,8 +144,9 @@ impl Spool {
             };
             let id = entry.id.clone();
             if let Err(error) = take(entry).await {
+                outages += usize::from(!error.permanent);
                 drained.failed.push((id, error));
-                if drained.failed.len() == MOST_FAILURES {
+                if outages == MOST_FAILURES {
                     break;
                 }
                 continue;

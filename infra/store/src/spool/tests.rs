@@ -202,6 +202,25 @@ async fn a_dead_journal_is_not_asked_for_ever() {
 }
 
 #[tokio::test]
+async fn entries_that_the_journal_will_never_take_hold_up_no_other() {
+    let (spool, _directory) = spool();
+    let (store, _journal) = crate::testing::store().await;
+    let id = |n| format!("01KDYG9ZXA000000000000000{n}");
+    for n in 0..6 {
+        spool.write(&revocation_entry(&id(n), "x")).await.unwrap();
+    }
+    let there = (0..5).map(|n| revocation_entry(&id(n), "other")).collect();
+    store.append(there).await.unwrap();
+    let drained = spool
+        .drain(|entry| store.append(vec![entry]))
+        .await
+        .unwrap();
+    assert_eq!(drained.failed.len(), 5);
+    assert!(drained.failed.iter().all(|(_, error)| error.permanent));
+    assert_eq!(drained.taken, [id(5)]);
+}
+
+#[tokio::test]
 async fn the_spool_is_bounded() {
     let (mut spool, _directory) = spool();
     spool.most_files = 1;
