@@ -67,7 +67,6 @@ fn one_reason(text: &mut String, reason: &Reason) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::{Value, json};
 
     /// A synthetic decision on one image, changed by the test.

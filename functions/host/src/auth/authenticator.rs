@@ -56,9 +56,9 @@ enum Mode {
 }
 
 /// What a caller has whom the platform let in, where the configuration names no callers. No audience
-/// is compared then, so nothing that would be believed afterwards is among it, and no right that is
-/// given to somebody by name.
-const PLATFORM_RIGHTS: [Right; 3] = [Right::Decide, Right::View, Right::Respond];
+/// is compared then, so no signature is made for them, and no right that is given to somebody by name
+/// is among it.
+const PLATFORM_RIGHTS: [Right; 4] = [Right::Decide, Right::Ingest, Right::View, Right::Respond];
 
 /// Where the API server of a cluster asks, which has a certificate and no token. Everywhere else a
 /// certificate is no identity.

@@ -565,14 +565,14 @@ async fn the_header_that_the_platform_checked_wins() {
 }
 
 #[tokio::test]
-async fn whom_the_platform_lets_in_may_ask_and_see_and_is_believed_nothing() {
+async fn whom_the_platform_lets_in_may_ask_deliver_and_see_and_gets_no_signature() {
     let world = World::new(&Access::Platform(PlatformWord::Platform));
     let token = stripped(&google("https://accounts.google.com"));
     let identity = world.identify(&token).await.unwrap();
     let rights = Right::ALL.into_iter().filter(|right| identity.may(*right));
     assert_eq!(
         rights.collect::<Vec<_>>(),
-        [Right::Decide, Right::View, Right::Respond]
+        [Right::Decide, Right::Ingest, Right::View, Right::Respond]
     );
     let parts = http::Request::get("/").body(()).unwrap().into_parts().0;
     let problem = world.authenticator.identify(&parts).await.unwrap_err();

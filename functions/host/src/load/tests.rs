@@ -158,7 +158,7 @@ auth:
   cases: []
 "#;
     insta::assert_snapshot!(mistakes(text), @r#"
-postern.yaml has 13 mistakes:
+postern.yaml has 12 mistakes:
   line 4: auth.gate[0].issuer: this should be an https:// URL (http:// only to loopback)
   line 4: auth.gate[0].audience: tokens meant for anybody would be taken: name this function's audience
   line 4: auth.gate[0].may: such a caller may do nothing: name rights, or leave the entry out
@@ -168,7 +168,6 @@ postern.yaml has 13 mistakes:
   line 7: auth.gate[3].claims: anybody can have a token of this issuer: name claims that only yours have
   line 9: auth.gate[5].jwks: there is no such key here; there are: issuer, audience, claims, jwksUri, may
   line 9: auth.gate[5].jwksUri: another entry of this issuer says otherwise: keys are those of the issuer
-  line 10: auth.auditor: `platform` alone does not give `ingest`: name the callers, as in `platform: [{issuer: …, audience: …, may: [ingest]}]`
   line 10: auth.auditor: `platform` believes what stands in front, and nothing does: it is for Cloud Run and Lambda; name issuers here
   line 11: auth.attestor: invalid value: string "nobody", expected `platform`, or a list of issuers
   line 12: auth.cases: nobody could call: name an issuer, or leave it out for loopback only
@@ -299,7 +298,7 @@ fn on_a_platform_its_iam_is_believed_and_its_disk_is_not(#[case] variable: &str)
 #[case::gate("gate", None)]
 #[case::cases("cases", None)]
 #[case::attestor("attestor", Some("attest"))]
-#[case::auditor("auditor", Some("ingest"))]
+#[case::auditor("auditor", None)]
 fn what_is_believed_afterwards_comes_from_named_callers(
     #[case] function: &str,
     #[case] right: Option<&str>,

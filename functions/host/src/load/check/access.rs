@@ -39,19 +39,15 @@ pub(super) fn check(auth: &Auth, platform: Platform, findings: &mut Findings) {
     }
 }
 
-/// Without named callers no audience is compared, so neither `attest` nor `ingest` is given: who
-/// asks for either function so has forgotten the callers.
+/// Without named callers no audience is compared, so `attest` is not given: who asks for that
+/// function so has forgotten the callers.
 fn by_name_only(function: &str, here: &Place, findings: &mut Findings) {
-    let right = match function {
-        "attestor" => "attest",
-        "auditor" => "ingest",
-        _ => return,
-    };
-    let message = format!(
-        "`platform` alone does not give `{right}`: name the callers, as in `platform: [{{issuer: …, \
-         audience: …, may: [{right}]}}]`"
-    );
-    findings.push((here.clone(), message));
+    if function != "attestor" {
+        return;
+    }
+    let message = "`platform` alone does not give `attest`: name the callers, as in `platform: \
+                   [{issuer: …, audience: …, may: [attest]}]`";
+    findings.push((here.clone(), message.to_owned()));
 }
 
 fn on_a_platform(platform: Platform, here: Place, findings: &mut Findings) {
