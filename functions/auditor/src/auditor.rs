@@ -190,7 +190,9 @@ impl Auditor {
 
     fn expected(&self, event: AuditEvent) -> Result<AuditEvent, Unreadable> {
         let known = &self.believed.projects;
-        if known.is_empty() || known.contains(&event.project) {
+        // What is no project's cannot be of the wrong one; nothing is found in it.
+        let of_none = event.project.is_empty();
+        if known.is_empty() || of_none || known.contains(&event.project) {
             Ok(event)
         } else {
             Err(Unreadable::UnexpectedProject(quoted(&event.project)))

@@ -15,14 +15,11 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 pub(crate) use self::entry::LogEntry;
-use self::entry::{AuditLog, Labels};
+use self::entry::{AUDIT_LOG, AuditLog, Labels};
 use self::log_name::LogName;
 
 /// The largest entry that is read, in bytes. Cloud Logging's own limit is 256 KiB.
 pub const ENTRY_LIMIT: usize = 1024 * 1024;
-
-/// The type of an audit entry's payload.
-const AUDIT_LOG: &str = "type.googleapis.com/google.cloud.audit.AuditLog";
 
 /// By which kind of route an entry came: what it may leave out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,8 +46,8 @@ pub enum Unreadable {
     /// The time cannot be read.
     #[error("{0:?} is no RFC 3339 timestamp")]
     Time(String),
-    /// The log's name is not of the form `projects/P/logs/L`.
-    #[error("{0:?} is not the name of a project's log")]
+    /// The log's name is not of the form `projects/P/logs/L` (or of another owner's).
+    #[error("{0:?} is not the name of a log")]
     LogName(String),
     /// An audit log holds nothing but `AuditLog` payloads.
     #[error("an entry of {log:?} holds {found:?} and not an AuditLog")]
@@ -215,7 +212,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::testing::{entry, patched};
+    use crate::classify::classify;
+    use crate::testing::{catalogue, entry, patched};
 
     fn read(entry: &Value) -> Result<AuditEvent, Unreadable> {
         event(entry.to_string().as_bytes(), Form::LogEntry)
@@ -292,7 +290,7 @@ mod tests {
         let messages = [
             (
                 "/logName",
-                Value::from("organizations/1/logs/cloudaudit.googleapis.com%2Factivity"),
+                Value::from("users/1/logs/cloudaudit.googleapis.com%2Factivity"),
             ),
             ("/insertId", Value::from("")),
             ("/timestamp", Value::from("yesterday")),
@@ -305,12 +303,55 @@ mod tests {
         .map(|change| read(&patched(&base, &[change])).unwrap_err().to_string())
         .join("\n");
         insta::assert_snapshot!(messages, @r#"
-    "organizations/1/logs/cloudaudit.googleapis.com%2Factivity" is not the name of a project's log
+    "users/1/logs/cloudaudit.googleapis.com%2Factivity" is not the name of a log
     the entry has no insertId
     "yesterday" is no RFC 3339 timestamp
     an entry of "projects/acme-shop/logs/cloudaudit.googleapis.com%2Factivity" holds "type.googleapis.com/other.Thing" and not an AuditLog
-    it is no LogEntry: invalid type: string "no", expected struct Status at line 1 column 1707
+    it is no LogEntry: invalid type: string "no", expected struct Status at line 1 column 901
     "#);
+    }
+
+    #[rstest::rstest]
+    #[case::organization("organizations/1/logs/cloudaudit.googleapis.com%2Factivity")]
+    #[case::folder("folders/1/logs/cloudaudit.googleapis.com%2Fsystem_event")]
+    #[case::billing("billingAccounts/01-AB/logs/cloudaudit.googleapis.com%2Factivity")]
+    fn logs_of_other_owners_are_other_logs(#[case] log: &str) {
+        let event = read(&patched(
+            &entry("gke-break-glass"),
+            &[("/logName", log.into())],
+        ))
+        .unwrap();
+        assert_eq!(event.stream, Stream::Other);
+        assert_eq!(classify(&catalogue(), &event), []);
+    }
+
+    #[test]
+    fn a_payload_of_another_type_is_another_kind_of_entry() {
+        let requests = serde_json::json!({
+            "logName": "projects/acme-shop/logs/appengine.googleapis.com%2Frequest_log",
+            "insertId": "request-1",
+            "timestamp": "2026-03-03T03:10:00Z",
+            "protoPayload": {
+                "@type": "type.googleapis.com/google.appengine.logging.v1.RequestLog",
+                "status": 200,
+                "resource": "/",
+                "responseSize": "12"
+            }
+        });
+        assert_eq!(read(&requests).unwrap().stream, Stream::Other);
+        let audit_log = patched(
+            &requests,
+            &[(
+                "/logName",
+                "projects/acme-shop/logs/cloudaudit.googleapis.com%2Factivity".into(),
+            )],
+        );
+        assert!(matches!(
+            read(&audit_log),
+            Err(Unreadable::NotAnAuditLog { .. })
+        ));
+        let claims = patched(&audit_log, &[("/protoPayload/@type", AUDIT_LOG.into())]);
+        assert!(matches!(read(&claims), Err(Unreadable::NotAnEntry(_))));
     }
 
     #[test]

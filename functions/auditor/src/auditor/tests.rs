@@ -254,6 +254,18 @@ async fn entries_of_unexpected_projects_are_not_believed() {
 }
 
 #[tokio::test]
+async fn an_entry_of_an_organization_is_kept_and_counted() {
+    let (auditor, store) = auditor(Believed {
+        projects: vec!["acme-shop".to_owned()],
+        ..Believed::default()
+    });
+    let log = "organizations/1/logs/cloudaudit.googleapis.com%2Factivity";
+    let entry = patched(&entry("gke-break-glass"), &[("/logName", log.into())]);
+    assert_eq!(receive(&auditor, &entry).await, Received::Recorded(0));
+    store.with(|state| assert!(state.quarantined.is_empty()));
+}
+
+#[tokio::test]
 async fn an_entry_of_no_interest_is_kept_without_a_case() {
     let (auditor, store) = auditor(Believed::default());
     let received = receive(&auditor, &entry("data access")).await;

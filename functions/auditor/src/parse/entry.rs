@@ -6,7 +6,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 /// Text that is borrowed where it holds no escapes.
@@ -32,7 +33,7 @@ pub(crate) struct LogEntry<'a> {
     pub(super) labels: Labels<'a>,
     #[serde(borrow, default)]
     pub(super) operation: Operation<'a>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "payload")]
     pub(super) proto_payload: Option<AuditLog<'a>>,
 }
 
@@ -43,6 +44,35 @@ impl LogEntry<'_> {
             .as_ref()
             .map_or("", |payload| &payload.service_name.0)
     }
+}
+
+/// The type of an audit entry's payload.
+pub(super) const AUDIT_LOG: &str = "type.googleapis.com/google.cloud.audit.AuditLog";
+
+/// The payload, if it is or may be an `AuditLog`. Of any other only the type is read: its members can
+/// have the same names and other forms.
+fn payload<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<Option<AuditLog<'a>>, D::Error> {
+    let Some(raw) = Option::<&'a RawValue>::deserialize(from)? else {
+        return Ok(None);
+    };
+    let Typed { kind } = serde_json::from_str(raw.get()).map_err(D::Error::custom)?;
+    if kind.0.is_empty() || kind.0 == AUDIT_LOG {
+        serde_json::from_str(raw.get())
+            .map(Some)
+            .map_err(D::Error::custom)
+    } else {
+        Ok(Some(AuditLog {
+            kind,
+            ..AuditLog::default()
+        }))
+    }
+}
+
+/// `google.protobuf.Any`, without what is in it.
+#[derive(Deserialize)]
+struct Typed<'a> {
+    #[serde(borrow, default, rename = "@type")]
+    kind: Text<'a>,
 }
 
 /// `MonitoredResource`.
