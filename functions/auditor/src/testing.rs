@@ -96,7 +96,6 @@ impl AuditStore for MemoryStore {
         Ok(Snapshot {
             seen: state.seen.get(event_key).copied(),
             cases: keys.iter().filter_map(case).collect(),
-            findings: Vec::new(),
         })
     }
 

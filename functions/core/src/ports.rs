@@ -14,7 +14,6 @@ use crate::attestor::{Attestor, AttestorName, NoteName};
 use crate::case::Case;
 use crate::change::{Change, Notification};
 use crate::entry::Entry;
-use crate::finding::Finding;
 use crate::image::{Digest, ImageReference};
 use crate::occurrence::Occurrence;
 use crate::policy::Policy;
@@ -215,8 +214,6 @@ pub struct Snapshot {
     pub seen: Option<Digest>,
     /// Open cases that a finding may join, by correlation key.
     pub cases: BTreeMap<String, Case>,
-    /// Findings of the same pairs.
-    pub findings: Vec<Finding>,
 }
 
 /// The auditor's state.

@@ -1,7 +1,5 @@
 //! The auditor's state: events seen, quarantine, findings and cases.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 use postern_core::case::{Case, CaseState};
 use postern_core::change::{Change, Correlation, Quarantined, SeenEvent};
@@ -15,9 +13,6 @@ use crate::outbox;
 use crate::prepared::Prepared;
 use crate::rows::{Transaction, json, micros, parse};
 use crate::store::Store;
-
-/// Findings of one correlation key that a snapshot shows, the latest first.
-const FINDINGS_PER_KEY: u32 = 100;
 
 #[async_trait]
 impl AuditStore for Store {
@@ -72,17 +67,12 @@ impl Store {
             seen: seen(&mut transaction, event_key).await?,
             ..Snapshot::default()
         };
-        let mut findings = BTreeMap::new();
         for key in correlation_keys {
             if let Some(case) = open_case(&mut transaction, key).await? {
                 snapshot.cases.insert(key.clone(), case);
             }
-            for finding in correlated_findings(&mut transaction, key).await? {
-                findings.insert(finding.id.clone(), finding);
-            }
         }
         transaction.rollback().await?;
-        snapshot.findings = findings.into_values().collect();
         Ok(snapshot)
     }
 
@@ -271,22 +261,6 @@ async fn open_case_id(
     .fetch_optional(&mut **transaction)
     .await?;
     Ok(id)
-}
-
-/// Findings of every case of a key, closed ones included.
-async fn correlated_findings(
-    transaction: &mut Transaction,
-    key: &str,
-) -> Result<Vec<Finding>, StoreError> {
-    let bodies: Vec<String> = sqlx::query_scalar(
-        "SELECT f.body FROM correlations k JOIN findings f ON f.case_id = k.case_id
-         WHERE k.correlation_key = $1 ORDER BY f.at DESC, f.id LIMIT $2",
-    )
-    .bind(key)
-    .bind(FINDINGS_PER_KEY)
-    .fetch_all(&mut **transaction)
-    .await?;
-    bodies.iter().map(|body| parse("a finding", body)).collect()
 }
 
 #[cfg(test)]

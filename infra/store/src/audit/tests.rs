@@ -49,7 +49,6 @@ async fn a_change_is_written_once() {
         Snapshot {
             seen: Some(Digest::of(b"one")),
             cases: [(keys[0].clone(), case("C1", 1))].into(),
-            findings: vec![finding("F1", Some("C1"))],
         }
     );
     assert_eq!(store.snapshot("log/2", &[]).await, Ok(Snapshot::default()));
@@ -178,7 +177,7 @@ async fn an_entry_that_contradicts_the_journal_undoes_the_whole_change() {
 }
 
 #[tokio::test]
-async fn a_closed_case_is_not_joined_but_its_findings_are_known() {
+async fn a_closed_case_is_not_shown() {
     let (store, _directory) = testing::store().await;
     store.commit(opening()).await.unwrap();
     let closed = Case {
@@ -194,8 +193,20 @@ async fn a_closed_case_is_not_joined_but_its_findings_are_known() {
         .snapshot("log/2", &["web/revision-3".to_owned()])
         .await
         .unwrap();
-    assert_eq!(snapshot.cases, BTreeMap::new());
-    assert_eq!(snapshot.findings, [finding("F1", Some("C1"))]);
+    assert!(snapshot.cases.is_empty());
+}
+
+#[tokio::test]
+async fn a_damaged_finding_blocks_no_key() {
+    let (store, _directory) = testing::store().await;
+    store.commit(opening()).await.unwrap();
+    sqlx::query("UPDATE findings SET body = '{'")
+        .execute(store.writer().await.unwrap().pool())
+        .await
+        .unwrap();
+    let keys = ["web/revision-3".to_owned()];
+    let snapshot = store.snapshot("log/2", &keys).await.unwrap();
+    assert_eq!(snapshot.cases.len(), 1);
 }
 
 #[tokio::test]
