@@ -114,7 +114,15 @@ impl Lookout {
         if entries > 0 {
             tracing::info!(entries, "the spool was taken into the journal");
         }
-        match drained.failed.into_iter().next() {
+        // What can never be taken in is no outage; it stays for a person to look at.
+        let (permanent, passing): (Vec<_>, Vec<_>) = drained
+            .failed
+            .into_iter()
+            .partition(|(_, error)| error.permanent);
+        for (id, error) in permanent {
+            tracing::error!(entry = id, %error, "a spooled entry cannot be taken in");
+        }
+        match passing.into_iter().next() {
             Some((_, error)) => Err(error),
             None => Ok(entries),
         }
