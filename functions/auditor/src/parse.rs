@@ -129,8 +129,11 @@ pub(crate) fn typed(entry: LogEntry<'_>, form: Form) -> Result<AuditEvent, Unrea
         user_agent: payload.request_metadata.user_agent.0.filled(),
         status_code: payload.status.code,
         status_message: payload.status.message.0.into_owned(),
+        read_only: None,
         request: json(payload.request)?,
         response: json(payload.response)?,
+        service_data: None,
+        metadata: None,
     })
 }
 

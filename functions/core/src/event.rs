@@ -27,7 +27,8 @@ pub struct AuditEvent {
     pub stream: Stream,
     /// When it happened, by the log.
     pub at: Timestamp,
-    /// The project or account that the log belongs to.
+    /// What the log belongs to: a project's id, `organizations/N`, `folders/N`, `billingAccounts/N`,
+    /// or an AWS account.
     pub project: String,
     /// The service that was called, such as `run.googleapis.com`.
     pub service: String,
@@ -51,10 +52,17 @@ pub struct AuditEvent {
     pub status_code: i32,
     /// The outcome in words.
     pub status_message: String,
-    /// What was asked for.
+    /// Whether the call only read, where the log says so (CloudTrail).
+    pub read_only: Option<bool>,
+    /// What was asked for: `request`, or `requestParameters`.
     pub request: Option<Value>,
-    /// What was answered.
+    /// What was answered: `response`, or `responseElements`. Of a log that records no calls
+    /// (continuous validation), the whole payload.
     pub response: Option<Value>,
+    /// What the service says besides: `serviceData`, or `serviceEventDetails`.
+    pub service_data: Option<Value>,
+    /// What the service says besides: `metadata`, or `additionalEventData`.
+    pub metadata: Option<Value>,
 }
 
 /// The kind of source that an event comes from.
@@ -64,6 +72,9 @@ pub enum EventSource {
     /// Cloud Logging.
     #[serde(rename = "gcp.audit")]
     GcpAudit,
+    /// AWS CloudTrail.
+    #[serde(rename = "aws.cloudtrail")]
+    AwsCloudTrail,
 }
 
 impl EventSource {
@@ -71,6 +82,7 @@ impl EventSource {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::GcpAudit => "gcp.audit",
+            Self::AwsCloudTrail => "aws.cloudtrail",
         }
     }
 }
@@ -84,6 +96,15 @@ pub enum Stream {
     Activity,
     /// System Event: what the platform did by itself.
     SystemEvent,
+    /// Data Access: reads, and writes of user data. Off by default.
+    DataAccess,
+    /// Policy Denied: what a security policy (VPC Service Controls) refused.
+    PolicyDenied,
+    /// Binary Authorization's continuous validation: what runs and no longer conforms.
+    ContinuousValidation,
+    /// CloudTrail's management and data events.
+    #[serde(rename = "cloudtrail")]
+    CloudTrail,
     /// Something else. Kept and counted; no detection looks at it.
     Other,
 }
@@ -94,16 +115,30 @@ impl Stream {
         match self {
             Self::Activity => "activity",
             Self::SystemEvent => "system_event",
+            Self::DataAccess => "data_access",
+            Self::PolicyDenied => "policy_denied",
+            Self::ContinuousValidation => "continuous_validation",
+            Self::CloudTrail => "cloudtrail",
             Self::Other => "other",
         }
     }
 }
 
 impl AuditEvent {
-    /// What makes two deliveries the same event: log, time and id. The id alone is unique only
-    /// within one log at one time (Cloud Logging, `LogEntry.insertId`).
+    /// What makes two deliveries the same event. In Cloud Logging log, time and id: the id alone is
+    /// unique only within one log at one time (`LogEntry.insertId`). In CloudTrail id, account and
+    /// region: one trail may deliver the event of another region again.
     pub fn key(&self) -> String {
-        format!("{}|{}|{}", self.log, self.at, self.id)
+        match self.source {
+            EventSource::GcpAudit => format!("{}|{}|{}", self.log, self.at, self.id),
+            EventSource::AwsCloudTrail => {
+                let region = self
+                    .resource_labels
+                    .get("region")
+                    .map_or("", String::as_str);
+                format!("aws|{}|{}|{region}", self.id, self.project)
+            }
+        }
     }
 
     /// SHA-256 over what the event says. The same by whichever route it came: spelling, order of
@@ -155,8 +190,11 @@ mod tests {
             user_agent: None,
             status_code: 0,
             status_message: String::new(),
+            read_only: None,
             request: Some(serde_json::from_str(request).unwrap()),
             response: None,
+            service_data: None,
+            metadata: None,
         }
     }
 

@@ -2,7 +2,9 @@
 //! (`POSTERN__SECTION__KEY`), secrets stand in it by reference only.
 
 mod attestor;
+mod audit;
 mod auth;
+mod cases;
 mod gate;
 mod output;
 mod registry;
@@ -11,7 +13,9 @@ use postern_core::attestor::ProjectNumbers;
 use serde::Deserialize;
 
 pub use attestor::{Attestor, Signer};
+pub use audit::{Audit, Endpoints, Reconcile, TrustSet};
 pub use auth::{Access, Auth, Issuer, PlatformCallers, PlatformWord, Right};
+pub use cases::{Cases, Due, JustificationRules};
 pub use gate::{BreakGlass, Gate, OnUndetermined, Tls};
 pub use output::{Output, OutputKind, Route, RouteMatch};
 pub use registry::{Credential, Registry};
@@ -48,8 +52,14 @@ pub struct Config {
     pub registries: Vec<Registry>,
     /// What the attestor function signs.
     pub attestor: Attestor,
-    /// What the auditor believes.
+    /// What the auditor believes, and what is ours.
     pub audit: Audit,
+    /// How cases are walked.
+    pub cases: Cases,
+    /// A file: target or label → team, channel, escalation.
+    pub owners: Option<String>,
+    /// Where Google's APIs are, where that is not the default.
+    pub endpoints: Endpoints,
     /// Where alerts go.
     pub outputs: Vec<Output>,
     /// Which alert goes where; none: everything goes everywhere.
@@ -73,6 +83,9 @@ impl Default for Config {
             registries: Vec::new(),
             attestor: Attestor::default(),
             audit: Audit::default(),
+            cases: Cases::default(),
+            owners: None,
+            endpoints: Endpoints::default(),
             outputs: Vec::new(),
             routes: Vec::new(),
         }
@@ -83,13 +96,3 @@ impl Default for Config {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct SecretReference(pub String);
-
-/// What the auditor believes.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Audit {
-    /// Projects whose entries are expected; empty: any.
-    pub projects: Vec<String>,
-    /// Subscriptions that may deliver; empty: any.
-    pub subscriptions: Vec<String>,
-}
