@@ -1,5 +1,7 @@
 //! Takes events in: reads, classifies, decides, writes. What it returned `Ok` for is written.
 
+mod lookout;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -9,14 +11,18 @@ use postern_core::decision::Decision;
 use postern_core::entry::{Entry, EventReceipt, Record};
 use postern_core::event::AuditEvent;
 use postern_core::image::Digest;
+use postern_core::memory::Memory;
 use postern_core::ports::{AuditStore, Committed, Unavailable};
 use postern_host::problem::quoted;
 
-use crate::classify::{classify, classify_as, reused_id, unreadable};
-use crate::decide::{Intake, Standing, decide};
+use crate::classify::{Observed, classify_as, reused_id, unreadable};
+use crate::correlation::Clues;
+use crate::decide::{Intake, Sequel, Standing, decide};
 use crate::detection::Catalogue;
 use crate::journal;
 use crate::parse::{self, Form, Unreadable};
+use crate::subject::Subject;
+use crate::watch::Watch;
 
 /// A case that others change at the same time is read again this often.
 const TRIES: usize = 16;
@@ -55,6 +61,7 @@ pub struct Auditor {
     store: Arc<dyn AuditStore>,
     catalogue: Catalogue,
     believed: Believed,
+    watch: Watch,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     on_alert: Arc<dyn Fn() + Send + Sync>,
 }
@@ -66,9 +73,17 @@ impl Auditor {
             store,
             catalogue,
             believed,
+            watch: Watch::default(),
             clock: Arc::new(Timestamp::now),
             on_alert: Arc::new(|| {}),
         }
+    }
+
+    /// Watches for what the configuration names.
+    #[must_use]
+    pub fn watching(mut self, watch: Watch) -> Self {
+        self.watch = watch;
+        self
     }
 
     /// Takes the time from elsewhere.
@@ -133,9 +148,10 @@ impl Auditor {
             }),
             entries: Vec::new(),
             observed: vec![observed],
+            sequel: Sequel::default(),
         };
-        Ok(match self.take(&intake).await? {
-            Taken::Written => Received::Quarantined,
+        Ok(match self.take(&intake, &Clues::default()).await? {
+            Taken::Written(_) => Received::Quarantined,
             Taken::Known | Taken::Reused => Received::Known,
         })
     }
@@ -201,15 +217,11 @@ impl Auditor {
 
     async fn receive_event(&self, event: AuditEvent, raw: &[u8]) -> Result<Received, Unavailable> {
         let now = (self.clock)();
-        let intake = Intake {
-            seen: seen(event.key(), event.content(), raw, now),
-            receipt: Some(receipt(event.key(), raw, true)),
-            quarantine: None,
-            entries: Vec::new(),
-            observed: classify(&self.catalogue, &event),
-        };
-        let outcome = match self.take(&intake).await? {
-            Taken::Written => Received::Recorded(intake.observed.len()),
+        let key = event.key();
+        let (observed, clues) = self.read(&event, &key);
+        let intake = self.intake(&event, (key, event.content()), raw, observed, now);
+        let outcome = match self.take(&intake, &clues).await? {
+            Taken::Written(findings) => Received::Recorded(findings),
             Taken::Known => Received::Known,
             Taken::Reused => self.receive_reused(&event, raw, now).await?,
         };
@@ -227,51 +239,84 @@ impl Auditor {
     ) -> Result<Received, Unavailable> {
         let content = event.content();
         let key = format!("{}|{content}", event.key());
-        let mut observed = vec![reused_id(&self.catalogue, event, &key, now)];
-        observed.extend(classify_as(&self.catalogue, event, &key));
-        let intake = Intake {
+        let (mut observed, clues) = self.read(event, &key);
+        observed.insert(0, reused_id(&self.catalogue, event, &key, now));
+        let intake = self.intake(event, (key, content), raw, observed, now);
+        self.taken(&intake, &clues).await
+    }
+
+    /// What an event says under this key, by itself and for others.
+    fn read(&self, event: &AuditEvent, key: &str) -> (Vec<Observed>, Clues) {
+        let observed = classify_as(&self.catalogue, event, key);
+        let subject = Subject::of(event);
+        let clues = Clues::of(
+            &self.catalogue,
+            &self.watch,
+            event,
+            &subject,
+            &observed,
+            key,
+        );
+        (observed, clues)
+    }
+
+    fn intake(
+        &self,
+        event: &AuditEvent,
+        (key, content): (String, Digest),
+        raw: &[u8],
+        observed: Vec<Observed>,
+        now: Timestamp,
+    ) -> Intake {
+        Intake {
             seen: seen(key.clone(), content, raw, now),
             receipt: Some(receipt(key, raw, true)),
             quarantine: None,
             entries: Vec::new(),
             observed,
-        };
-        Ok(match self.take(&intake).await? {
-            Taken::Written => Received::Recorded(intake.observed.len()),
-            Taken::Known | Taken::Reused => Received::Known,
-        })
+            sequel: Sequel {
+                heard: (!event.project.is_empty()).then(|| (event.project.clone(), now)),
+                ..Sequel::default()
+            },
+        }
     }
 
     async fn take_entry(&self, entry: &Entry, append: bool) -> Result<Received, Unavailable> {
         let unwritable = |e: serde_json::Error| Unavailable::new("journal entry", e);
         let now = (self.clock)();
         let intake = journal::intake(&self.catalogue, entry, append, now).map_err(unwritable)?;
-        let reused = match self.take(&intake).await? {
-            Taken::Written => return Ok(Received::Recorded(intake.observed.len())),
+        let clues = Clues::of_findings(&self.catalogue, &self.watch, &intake.observed);
+        let reused = match self.take(&intake, &clues).await? {
+            Taken::Written(findings) => return Ok(Received::Recorded(findings)),
             Taken::Known => return Ok(Received::Known),
             Taken::Reused => journal::reused(&self.catalogue, intake, &entry.id, now),
         };
-        Ok(match self.take(&reused).await? {
-            Taken::Written => Received::Recorded(reused.observed.len()),
+        self.taken(&reused, &Clues::default()).await
+    }
+
+    async fn taken(&self, intake: &Intake, clues: &Clues) -> Result<Received, Unavailable> {
+        Ok(match self.take(intake, clues).await? {
+            Taken::Written(findings) => Received::Recorded(findings),
             Taken::Known | Taken::Reused => Received::Known,
         })
     }
 
-    async fn take(&self, intake: &Intake) -> Result<Taken, Unavailable> {
-        let keys = intake.correlation_keys();
+    async fn take(&self, intake: &Intake, clues: &Clues) -> Result<Taken, Unavailable> {
         for _ in 0..TRIES {
+            let intake = self.weighed(intake, clues).await?;
+            let keys = intake.correlation_keys();
             let snapshot = self.store.snapshot(&intake.seen.key, &keys).await?;
             match intake.standing(&snapshot) {
                 Standing::Known => return Ok(Taken::Known),
                 Standing::Reused => return Ok(Taken::Reused),
                 Standing::New => {}
             }
-            let change = decide(&snapshot, intake, (self.clock)(), &mut new_id);
+            let change = decide(&snapshot, &intake, (self.clock)(), &mut new_id);
             let alerts = !change.outbox.is_empty();
             match self.store.commit(change).await? {
                 Committed::Written => {
-                    self.written(intake, alerts);
-                    return Ok(Taken::Written);
+                    self.written(&intake, alerts);
+                    return Ok(Taken::Written(intake.observed.len()));
                 }
                 Committed::AlreadySeen => return Ok(Taken::Known),
                 Committed::SeenWithOtherContent => return Ok(Taken::Reused),
@@ -282,6 +327,25 @@ impl Auditor {
             "cases",
             "a case was changed by others all the time",
         ))
+    }
+
+    /// The intake with what only the memory can make of it.
+    async fn weighed(&self, intake: &Intake, clues: &Clues) -> Result<Intake, Unavailable> {
+        let asks = !clues.questions.facts.is_empty() || !clues.questions.decisions.is_empty();
+        let memory = match asks {
+            true => self.store.recall(&clues.questions).await?,
+            false => Memory::default(),
+        };
+        let weighed = clues.weigh(&memory, &intake.observed);
+        let mut intake = intake.clone();
+        intake.observed = weighed.found;
+        intake.sequel.facts.extend(weighed.facts);
+        intake
+            .sequel
+            .expectations
+            .extend(clues.expectations.iter().cloned());
+        intake.sequel.remembered = memory.shown(&clues.questions);
+        Ok(intake)
     }
 
     fn written(&self, intake: &Intake, alerts: bool) {
@@ -304,7 +368,8 @@ impl Auditor {
 }
 
 enum Taken {
-    Written,
+    /// With so many findings.
+    Written(usize),
     Known,
     Reused,
 }

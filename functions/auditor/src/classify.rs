@@ -199,7 +199,7 @@ fn sentence(text: &str) -> String {
 }
 
 /// The same detection on the same event has the same id, whenever and wherever it is computed.
-fn finding_id(detection: &str, key: &str) -> String {
+pub(crate) fn finding_id(detection: &str, key: &str) -> String {
     let mut hex = Digest::of(format!("{detection}\n{key}").as_bytes()).hex();
     hex.truncate(32);
     hex

@@ -1,17 +1,27 @@
-//! Which findings are about one and the same deployment.
+//! Which findings are about one and the same deployment, and ([`clues`]) what several events
+//! together say.
 //!
 //! Cloud Run writes several entries per deployment: who asked for it (activity), and what became of
 //! the revision and of its service (system events). They share a target, and either the revision, the
 //! operation, or only that they are close in time.
 
+pub(crate) mod clues;
+mod conformance;
+mod policy;
+mod signatures;
+mod sticky;
+mod unverified;
+
 use jiff::{SignedDuration, Timestamp};
 use postern_core::case::Case;
 use postern_core::finding::Finding;
 
+pub(crate) use self::clues::Clues;
+pub(crate) use self::signatures::attested_key;
 use crate::classify::Observed;
 
 /// Two entries of one deployment are at most this far apart.
-const WINDOW: SignedDuration = SignedDuration::from_secs(120);
+pub(crate) const WINDOW: SignedDuration = SignedDuration::from_secs(120);
 
 /// What is further from everything that a case holds has happened again.
 const AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(1);

@@ -8,6 +8,7 @@ use postern_core::change::{Change, Correlation, Notification, Quarantined, SeenE
 use postern_core::decision::ApiVersion;
 use postern_core::entry::{CaseRecord, Entry, EventReceipt, Record};
 use postern_core::finding::{Finding, Severity};
+use postern_core::memory::{Expectation, Fact};
 use postern_core::ports::Snapshot;
 
 use crate::classify::Observed;
@@ -26,6 +27,23 @@ pub struct Intake {
     pub entries: Vec<Entry>,
     /// What was found.
     pub observed: Vec<Observed>,
+    /// What it says for later events.
+    pub sequel: Sequel,
+}
+
+/// What an arrival says for later ones, and what it was weighed against.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Sequel {
+    /// Keys of facts, and how many of each were known.
+    pub remembered: Vec<(String, usize)>,
+    /// What to remember.
+    pub facts: Vec<Fact>,
+    /// What should happen now.
+    pub expectations: Vec<Expectation>,
+    /// Ids of expectations that this settles.
+    pub settled: Vec<String>,
+    /// Whose event it is, and when it arrived.
+    pub heard: Option<(String, Timestamp)>,
 }
 
 /// How an arrival stands to what is known.
@@ -117,6 +135,11 @@ pub fn decide(
         cases: cases.drafts.into_values().map(|draft| draft.case).collect(),
         entries,
         outbox,
+        remembered: intake.sequel.remembered.clone(),
+        facts: intake.sequel.facts.clone(),
+        expectations: intake.sequel.expectations.clone(),
+        settled: intake.sequel.settled.clone(),
+        heard: intake.sequel.heard.clone(),
     }
 }
 

@@ -69,6 +69,24 @@ pub enum Own {
     Revoked,
     /// Something was taken off the revocation list.
     Unrevoked,
+    /// The same justification opened the door of the same target again.
+    StickyBreakGlass,
+    /// A break-glass image that was not attested in time.
+    NeverAttested,
+    /// The policy was weakened, something was deployed, and the policy was put back.
+    OpenDeployClose,
+    /// A deployment that no decision of the gate allowed.
+    DeployedWithoutDecision,
+    /// A deployment that the gate had denied.
+    DeployedAfterDenial,
+    /// Traffic to a revision that no decision allowed.
+    TrafficToUnverified,
+    /// A signature of a key of ours, without an attestation.
+    UnreconciledSignature,
+    /// Nothing came for too long.
+    Silence,
+    /// Parts of a split entry are missing.
+    IncompleteEntry,
 }
 
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ use postern_core::image::Digest;
 use postern_core::reason::{Reason, Verdict};
 
 use crate::classify::{Observed, blank, rendered};
-use crate::decide::Intake;
+use crate::decide::{Intake, Sequel};
 use crate::detection::{Catalogue, Detection, Own, one_up};
 
 /// The most reasons that a finding repeats.
@@ -73,6 +73,7 @@ pub(crate) fn intake(
             Vec::new()
         },
         observed: findings_of_entry(catalogue, entry),
+        sequel: Sequel::default(),
     })
 }
 

@@ -19,6 +19,8 @@ mod push;
 pub mod subject;
 #[cfg(test)]
 mod testing;
+mod watch;
 
 pub use auditor::{Auditor, Believed, Received};
 pub use journal::findings_of_entry;
+pub use watch::Watch;

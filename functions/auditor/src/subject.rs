@@ -38,6 +38,10 @@ pub struct Subject {
     pub overridden_verdict: Option<BypassedVerdict>,
     /// The platform's id of the operation.
     pub operation: Option<String>,
+    /// The images, by digest, that this event says run at the target now.
+    pub deployed: Vec<String>,
+    /// The revisions or versions that traffic or a tag was moved to by name.
+    pub traffic_to: Vec<String>,
 }
 
 impl Subject {

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use postern_core::case::{Case, CaseState};
 use postern_core::change::{Change, Notification};
 use postern_core::entry::Entry;
 use postern_core::event::AuditEvent;
 use postern_core::image::Digest;
-use postern_core::ports::{AuditStore, Committed, Snapshot, Unavailable};
+use postern_core::memory::{Decided, Expectation, Fact, Memory, Questions};
+use postern_core::ports::{AuditStore, Committed, Part, Snapshot, Unavailable};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -65,6 +67,11 @@ pub(crate) struct State {
     pub(crate) outage: bool,
     /// So many commits are refused as stale.
     pub(crate) stale: usize,
+    pub(crate) facts: BTreeMap<String, Vec<Fact>>,
+    pub(crate) decisions: BTreeMap<(Digest, String), Decided>,
+    pub(crate) expectations: BTreeMap<String, Expectation>,
+    pub(crate) heard: BTreeMap<String, Timestamp>,
+    pub(crate) parts: Vec<Part>,
 }
 
 impl MemoryStore {
@@ -99,6 +106,82 @@ impl AuditStore for MemoryStore {
         })
     }
 
+    async fn recall(&self, questions: &Questions) -> Result<Memory, Unavailable> {
+        let state = self.up()?;
+        let facts = |key: &String| {
+            (
+                key.clone(),
+                state.facts.get(key).cloned().unwrap_or_default(),
+            )
+        };
+        let asked = questions.decisions.iter();
+        let decided = asked.map(|of| {
+            (
+                of.clone(),
+                state.decisions.get(of).cloned().unwrap_or_default(),
+            )
+        });
+        let gated = |target: &&String| state.decisions.keys().any(|(_, known)| known == *target);
+        Ok(Memory {
+            facts: questions.facts.iter().map(facts).collect(),
+            decisions: decided.collect(),
+            gated: questions
+                .decisions
+                .iter()
+                .map(|(_, target)| target)
+                .filter(gated)
+                .cloned()
+                .collect(),
+            ..Memory::default()
+        })
+    }
+
+    async fn expectations(&self, due: Timestamp, _: u32) -> Result<Vec<Expectation>, Unavailable> {
+        let state = self.up()?;
+        Ok(state
+            .expectations
+            .values()
+            .filter(|e| e.due_at <= due)
+            .cloned()
+            .collect())
+    }
+
+    async fn last_heard(&self) -> Result<BTreeMap<String, Timestamp>, Unavailable> {
+        Ok(self.up()?.heard.clone())
+    }
+
+    async fn keep_part(&self, part: Part) -> Result<Vec<Part>, Unavailable> {
+        let mut state = self.up()?;
+        if !state
+            .parts
+            .iter()
+            .any(|p| p.uid == part.uid && p.index == part.index)
+        {
+            state.parts.push(part.clone());
+        }
+        Ok(state
+            .parts
+            .iter()
+            .filter(|p| p.uid == part.uid)
+            .cloned()
+            .collect())
+    }
+
+    async fn incomplete(&self, before: Timestamp) -> Result<Vec<Part>, Unavailable> {
+        let state = self.up()?;
+        Ok(state
+            .parts
+            .iter()
+            .filter(|p| p.received_at < before)
+            .cloned()
+            .collect())
+    }
+
+    async fn forget_parts(&self, uid: &str) -> Result<(), Unavailable> {
+        self.up()?.parts.retain(|part| part.uid != uid);
+        Ok(())
+    }
+
     async fn commit(&self, change: Change) -> Result<Committed, Unavailable> {
         let mut state = self.up()?;
         if state.stale > 0 {
@@ -113,6 +196,14 @@ impl AuditStore for MemoryStore {
         if change.read.iter().any(|(key, id)| shows(key) != *id) {
             return Ok(Committed::Stale);
         }
+        let known = |key: &String| state.facts.get(key).map_or(0, Vec::len);
+        if change
+            .remembered
+            .iter()
+            .any(|(key, count)| known(key) != *count)
+        {
+            return Ok(Committed::Stale);
+        }
         if let Some(seen) = &change.seen {
             match state.seen.get(&seen.key) {
                 Some(content) if *content == seen.content => return Ok(Committed::AlreadySeen),
@@ -121,6 +212,19 @@ impl AuditStore for MemoryStore {
             }
             state.seen.insert(seen.key.clone(), seen.content);
         }
+        for fact in change.facts {
+            state.facts.entry(fact.key.clone()).or_default().push(fact);
+        }
+        for expectation in change.expectations {
+            state
+                .expectations
+                .entry(expectation.id.clone())
+                .or_insert(expectation);
+        }
+        for id in change.settled {
+            state.expectations.remove(&id);
+        }
+        state.heard.extend(change.heard);
         state.quarantined.extend(change.quarantine.map(|q| q.raw));
         state
             .cases

@@ -7,6 +7,7 @@ use crate::case::Case;
 use crate::entry::Entry;
 use crate::finding::Finding;
 use crate::image::Digest;
+use crate::memory::{Expectation, Fact};
 
 /// Everything that one event changes. The only multi-table write there is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -28,6 +29,17 @@ pub struct Change {
     pub outbox: Vec<Notification>,
     /// By what later events find the cases of this change.
     pub correlations: Vec<Correlation>,
+    /// What the change builds on: keys of facts, and how many of each were known. It is stale once
+    /// there is another.
+    pub remembered: Vec<(String, usize)>,
+    /// What the event said, for later ones.
+    pub facts: Vec<Fact>,
+    /// What should happen after it.
+    pub expectations: Vec<Expectation>,
+    /// Ids of expectations that are settled, one way or the other.
+    pub settled: Vec<String>,
+    /// Whose event it is, and when it happened: what silence is measured from.
+    pub heard: Option<(String, Timestamp)>,
 }
 
 /// A key that belongs together with a case: whoever asks for the key is shown the case.

@@ -15,6 +15,7 @@ use crate::case::Case;
 use crate::change::{Change, Notification};
 use crate::entry::Entry;
 use crate::image::{Digest, ImageReference};
+use crate::memory::{Expectation, Memory, Questions};
 use crate::occurrence::Occurrence;
 use crate::policy::Policy;
 use crate::revocation::Revocations;
@@ -216,6 +217,21 @@ pub struct Snapshot {
     pub cases: BTreeMap<String, Case>,
 }
 
+/// A part of an entry that its log has split.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// What the parts of one entry have in common.
+    pub uid: String,
+    /// Its place, from 0.
+    pub index: u32,
+    /// How many there are.
+    pub total: u32,
+    /// When it arrived.
+    pub received_at: Timestamp,
+    /// The bytes as they came.
+    pub raw: Vec<u8>,
+}
+
 /// The auditor's state.
 #[async_trait]
 pub trait AuditStore: Send + Sync {
@@ -225,6 +241,28 @@ pub trait AuditStore: Send + Sync {
         event_key: &str,
         correlation_keys: &[String],
     ) -> Result<Snapshot, Unavailable>;
+
+    /// What is remembered of what is asked.
+    async fn recall(&self, questions: &Questions) -> Result<Memory, Unavailable>;
+
+    /// Expectations whose time has come, the oldest first.
+    async fn expectations(
+        &self,
+        due: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Expectation>, Unavailable>;
+
+    /// When something was last heard of each project or account, by the time of its arrival.
+    async fn last_heard(&self) -> Result<BTreeMap<String, Timestamp>, Unavailable>;
+
+    /// Keeps a part of an entry that was split, and returns all parts of it that are there.
+    async fn keep_part(&self, part: Part) -> Result<Vec<Part>, Unavailable>;
+
+    /// Entries of which parts are missing, and whose first part arrived before this time.
+    async fn incomplete(&self, before: Timestamp) -> Result<Vec<Part>, Unavailable>;
+
+    /// Forgets the parts of an entry.
+    async fn forget_parts(&self, uid: &str) -> Result<(), Unavailable>;
 
     /// Writes a change in one transaction.
     async fn commit(&self, change: Change) -> Result<Committed, Unavailable>;

@@ -1,14 +1,19 @@
 //! The auditor's state: events seen, quarantine, findings and cases.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
+use jiff::Timestamp;
 use postern_core::case::{Case, CaseState};
 use postern_core::change::{Change, Correlation, Quarantined, SeenEvent};
 use postern_core::finding::Finding;
 use postern_core::image::Digest;
-use postern_core::ports::{AuditStore, Committed, Snapshot, Unavailable};
+use postern_core::memory::{Expectation, Memory, Questions};
+use postern_core::ports::{AuditStore, Committed, Part, Snapshot, Unavailable};
 
 use crate::error::StoreError;
 use crate::journal;
+use crate::memory;
 use crate::outbox;
 use crate::prepared::Prepared;
 use crate::rows::{Transaction, json, micros, parse};
@@ -22,6 +27,46 @@ impl AuditStore for Store {
         correlation_keys: &[String],
     ) -> Result<Snapshot, Unavailable> {
         self.read_snapshot(event_key, correlation_keys)
+            .await
+            .map_err(|error| self.unavailable(error))
+    }
+
+    async fn recall(&self, questions: &Questions) -> Result<Memory, Unavailable> {
+        self.read_memory(questions)
+            .await
+            .map_err(|error| self.unavailable(error))
+    }
+
+    async fn expectations(
+        &self,
+        due: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Expectation>, Unavailable> {
+        self.read_expectations(due, limit)
+            .await
+            .map_err(|error| self.unavailable(error))
+    }
+
+    async fn last_heard(&self) -> Result<BTreeMap<String, Timestamp>, Unavailable> {
+        self.read_heard()
+            .await
+            .map_err(|error| self.unavailable(error))
+    }
+
+    async fn keep_part(&self, part: Part) -> Result<Vec<Part>, Unavailable> {
+        self.write_part(&part)
+            .await
+            .map_err(|error| self.unavailable(error))
+    }
+
+    async fn incomplete(&self, before: Timestamp) -> Result<Vec<Part>, Unavailable> {
+        self.read_incomplete(before)
+            .await
+            .map_err(|error| self.unavailable(error))
+    }
+
+    async fn forget_parts(&self, uid: &str) -> Result<(), Unavailable> {
+        self.delete_parts(uid)
             .await
             .map_err(|error| self.unavailable(error))
     }
@@ -115,6 +160,9 @@ pub(crate) async fn write(
             return Ok(Committed::Stale);
         }
     }
+    if !memory::is_current(transaction, &change).await? {
+        return Ok(Committed::Stale);
+    }
     for case in &change.cases {
         if !write_case(transaction, case).await? {
             return Ok(Committed::Stale);
@@ -126,6 +174,7 @@ pub(crate) async fn write(
     for correlation in &change.correlations {
         insert_correlation(transaction, correlation).await?;
     }
+    memory::write(transaction, &change).await?;
     journal::append_in(transaction, &Prepared::all(change.entries)?).await?;
     for notification in &change.outbox {
         outbox::insert(transaction, notification).await?;

@@ -75,31 +75,32 @@ impl BreakGlassUses for Store {
     }
 }
 
-/// Records what an allowed decision let through.
+/// Records what a decision let through, or did not.
 pub(crate) async fn index(
     transaction: &mut Transaction,
     entry_id: &str,
     decision: &Decision,
 ) -> Result<(), StoreError> {
-    if !decision.allowed {
-        return Ok(());
-    }
+    let statement = if decision.allowed {
+        "INSERT INTO deployments (digest, target, at, entry_id) VALUES ($1, $2, $3, $4)
+         ON CONFLICT DO NOTHING"
+    } else {
+        "INSERT INTO denials (digest, target, at, entry_id) VALUES ($1, $2, $3, $4)
+         ON CONFLICT DO NOTHING"
+    };
     for image in &decision.images {
         let resolved = image.resolved.as_ref().and_then(|image| image.digest());
         for digest in resolved.iter().chain(&image.children) {
-            sqlx::query(
-                "INSERT INTO deployments (digest, target, at, entry_id) VALUES ($1, $2, $3, $4)
-                 ON CONFLICT DO NOTHING",
-            )
-            .bind(digest.to_string())
-            .bind(image.target.to_string())
-            .bind(micros(decision.decided_at))
-            .bind(entry_id)
-            .execute(&mut **transaction)
-            .await?;
+            sqlx::query(statement)
+                .bind(digest.to_string())
+                .bind(image.target.to_string())
+                .bind(micros(decision.decided_at))
+                .bind(entry_id)
+                .execute(&mut **transaction)
+                .await?;
         }
     }
-    if decision.break_glass.is_some() {
+    if decision.allowed && decision.break_glass.is_some() {
         let caller = decision
             .caller
             .as_ref()

@@ -15,6 +15,7 @@ mod deployments;
 mod error;
 pub mod files;
 mod journal;
+mod memory;
 mod outbox;
 mod prepared;
 mod revocations;

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use postern_core::change::Notification;
 
 use super::*;
+use crate::classify::classify;
 use crate::testing::{MemoryStore, catalogue, entry, patched};
 
 fn auditor(believed: Believed) -> (Auditor, Arc<MemoryStore>) {
@@ -145,6 +146,7 @@ async fn entries_of_one_deployment_that_are_decided_at_the_same_time_are_one_cas
             quarantine: None,
             entries: Vec::new(),
             observed: classify(&catalogue(), &event),
+            sequel: Sequel::default(),
         }
     };
     let decided = async |intake: &Intake| {

@@ -103,13 +103,22 @@ impl Catalogue {
     }
 }
 
-const ALL_OWN: [Own; 6] = [
+const ALL_OWN: [Own; 15] = [
     Own::UnreadableEntry,
     Own::ReusedId,
     Own::GateBreakGlass,
     Own::GateFailOpen,
     Own::Revoked,
     Own::Unrevoked,
+    Own::StickyBreakGlass,
+    Own::NeverAttested,
+    Own::OpenDeployClose,
+    Own::DeployedWithoutDecision,
+    Own::DeployedAfterDenial,
+    Own::TrafficToUnverified,
+    Own::UnreconciledSignature,
+    Own::Silence,
+    Own::IncompleteEntry,
 ];
 
 #[cfg(test)]

@@ -1,0 +1,199 @@
+//! What runs without the gate's consent: a deployment that no decision allowed, and traffic that
+//! was moved to such a revision.
+
+use jiff::{SignedDuration, Timestamp};
+use postern_core::finding::Finding;
+use postern_core::image::Digest;
+use postern_core::memory::{Fact, Memory, Said};
+
+use super::clues::{Clues, Hypothesis, Known, Told, Weighed, by_digest, runs_key};
+use crate::classify::{Observed, rendered};
+use crate::detection::Own;
+
+/// The same image at the same place is told again after so long. Every Pod of a Deployment has an
+/// entry of its own.
+const AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(1);
+
+/// A deployment that the gate may not have allowed.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Undecided {
+    /// Whether the configuration says that this target is the gate's.
+    gated: bool,
+    /// Whether the door was opened for it: then that is what is told.
+    break_glass: bool,
+    target: String,
+    digests: Vec<Digest>,
+    told: String,
+    at: Timestamp,
+    /// Said in any case: what later traffic changes are held against.
+    runs: Fact,
+    without: (Finding, String),
+    after_denial: (Finding, String),
+    event_key: String,
+    operation: Option<String>,
+}
+
+/// Traffic that may have been moved to a revision that no decision allowed.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Traffic {
+    gated: bool,
+    target: String,
+    runs: String,
+    told: String,
+    revisions: Vec<String>,
+    at: Timestamp,
+    finding: Finding,
+    summary: String,
+    event_key: String,
+    operation: Option<String>,
+}
+
+pub(super) fn clues(known: &Known<'_>, clues: &mut Clues) {
+    let Some(target) = &known.subject.target else {
+        return;
+    };
+    let runs = runs_key(target);
+    if !known.subject.deployed.is_empty() {
+        deployed(known, target, &runs, clues);
+    }
+    if !known.subject.traffic_to.is_empty() {
+        moved(known, target, runs, clues);
+    }
+}
+
+fn deployed(known: &Known<'_>, target: &str, runs: &str, clues: &mut Clues) {
+    let images = &known.subject.deployed;
+    let digests: Vec<_> = by_digest(images)
+        .filter_map(|image| image.digest())
+        .collect();
+    if digests.is_empty() {
+        return;
+    }
+    let mut sorted: Vec<_> = digests.iter().map(Digest::hex).collect();
+    sorted.sort();
+    let told = format!("told|undecided|{target}|{}", sorted.join(","));
+    clues.ask(told.clone());
+    for digest in &digests {
+        clues.questions.decisions.push((*digest, target.to_owned()));
+    }
+    let with_images = |(mut finding, summary): (Finding, String)| {
+        finding.images.clone_from(images);
+        (finding, summary)
+    };
+    clues.suppose(Hypothesis::Undecided(Undecided {
+        gated: known.watch.is_gated(target),
+        break_glass: known.break_glass().is_some(),
+        target: target.to_owned(),
+        digests,
+        told,
+        at: known.event.at,
+        runs: Fact {
+            key: runs.to_owned(),
+            source: known.key.to_owned(),
+            at: known.event.at,
+            said: Said {
+                revision: known.subject.revision.clone(),
+                principal: known.subject.actor.principal.clone(),
+                target: Some(target.to_owned()),
+                images: images.clone(),
+                ..Said::default()
+            },
+        },
+        without: with_images(known.finding(Own::DeployedWithoutDecision)),
+        after_denial: with_images(known.finding(Own::DeployedAfterDenial)),
+        event_key: known.key.to_owned(),
+        operation: known.subject.operation.clone(),
+    }));
+}
+
+fn moved(known: &Known<'_>, target: &str, runs: String, clues: &mut Clues) {
+    let revisions = known.subject.traffic_to.clone();
+    let told = format!("told|traffic|{target}|{}", revisions.join(","));
+    clues.ask(told.clone());
+    clues.ask(runs.clone());
+    let (finding, summary) = known.finding(Own::TrafficToUnverified);
+    clues.suppose(Hypothesis::Traffic(Traffic {
+        gated: known.watch.is_gated(target),
+        target: target.to_owned(),
+        runs,
+        told,
+        revisions,
+        at: known.event.at,
+        finding,
+        summary,
+        event_key: known.key.to_owned(),
+        operation: known.subject.operation.clone(),
+    }));
+}
+
+impl Undecided {
+    pub(super) fn weigh(&self, memory: &Memory, weighed: &mut Weighed) {
+        let decided = |digest: &Digest| memory.decisions.get(&(*digest, self.target.clone()));
+        let allowed = |digest: &&Digest| decided(digest).is_some_and(|d| d.allowed.is_some());
+        let gated = self.gated || memory.gated.contains(&self.target);
+        let all_allowed = self.digests.iter().all(|digest| allowed(&digest));
+        let mut runs = self.runs.clone();
+        runs.said.allowed = (gated || all_allowed).then_some(all_allowed);
+        weighed.facts.push(runs);
+        if !gated || all_allowed || self.break_glass {
+            return;
+        }
+        let undecided = self.digests.iter().filter(|digest| !allowed(digest));
+        let denied = undecided
+            .filter_map(|digest| decided(digest)?.denied.clone())
+            .next();
+        let (finding, summary) = match denied {
+            Some(_) => &self.after_denial,
+            None => &self.without,
+        };
+        let mut finding = finding.clone();
+        finding.decision_id = denied;
+        finding.summary = rendered(summary, &finding, "");
+        let told = Told {
+            key: &self.told,
+            at: self.at,
+            window: AGAIN_AFTER,
+        };
+        let observed = Observed {
+            finding,
+            event_key: self.event_key.clone(),
+            operation: self.operation.clone(),
+        };
+        weighed.tell(memory, told, observed);
+    }
+}
+
+impl Traffic {
+    /// A revision that nobody saw being deployed is not one that a decision allowed.
+    pub(super) fn weigh(&self, memory: &Memory, weighed: &mut Weighed) {
+        let facts = memory.of(&self.runs);
+        let allowed = |revision: &String| {
+            let of_revision = |fact: &&Fact| fact.said.revision.as_ref() == Some(revision);
+            facts.iter().rev().find(of_revision)?.said.allowed
+        };
+        let gated = self.gated || facts.iter().any(|fact| fact.said.allowed.is_some());
+        let not_allowed: Vec<_> = self
+            .revisions
+            .iter()
+            .filter(|revision| allowed(revision) != Some(true))
+            .collect();
+        let Some(first) = not_allowed.first().filter(|_| gated) else {
+            return;
+        };
+        let mut finding = self.finding.clone();
+        finding.revision = Some((*first).clone());
+        finding.target = Some(self.target.clone());
+        finding.summary = rendered(&self.summary, &finding, first);
+        let told = Told {
+            key: &self.told,
+            at: self.at,
+            window: AGAIN_AFTER,
+        };
+        let observed = Observed {
+            finding,
+            event_key: self.event_key.clone(),
+            operation: self.operation.clone(),
+        };
+        weighed.tell(memory, told, observed);
+    }
+}
