@@ -113,3 +113,6 @@ pub(crate) fn is_news(case: &Case, finding: &Finding) -> bool {
                 .all(|known| !known.images.contains(image))
         })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! What the tests of this crate share.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -23,8 +23,10 @@ struct Table {
     entries: Samples,
 }
 
+/// Compiled once: every test takes its own copy.
 pub(crate) fn catalogue() -> Catalogue {
-    Catalogue::embedded().unwrap()
+    static COMPILED: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::embedded().unwrap());
+    COMPILED.clone()
 }
 
 /// An entry of the committed table. Synthetic.

@@ -245,3 +245,6 @@ async fn is_gated(transaction: &mut Transaction, target: &str) -> Result<bool, S
     .await?;
     Ok(known.is_some())
 }
+
+#[cfg(test)]
+mod tests;

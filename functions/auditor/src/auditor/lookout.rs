@@ -174,3 +174,139 @@ impl Auditor {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use postern_core::finding::Category;
+
+    use super::*;
+    use crate::auditor::Believed;
+    use crate::testing::{MemoryStore, catalogue};
+    use crate::watch::Watch;
+
+    fn auditor(store: &Arc<MemoryStore>, watch: Watch, now: &str) -> Auditor {
+        let now = now.parse().unwrap();
+        Auditor::new(store.clone(), catalogue(), Believed::default())
+            .watching(watch)
+            .with_clock(move || now)
+    }
+
+    fn detections(store: &MemoryStore) -> Vec<String> {
+        store.with(|state| {
+            let findings = state.cases.values().flat_map(|case| &case.findings);
+            findings.map(|finding| finding.detection.clone()).collect()
+        })
+    }
+
+    #[tokio::test]
+    async fn a_silence_is_told_once_and_again_only_after_something_was_heard() {
+        let store = Arc::new(MemoryStore::default());
+        let watch = Watch {
+            silence_after: Some(SignedDuration::from_hours(1)),
+            projects: vec!["acme-shop".to_owned()],
+            ..Watch::default()
+        };
+        let found = async |now: &str| {
+            let auditor = auditor(&store, watch.clone(), now);
+            auditor.look_out().await.unwrap()
+        };
+        assert_eq!(
+            found("2026-03-03T05:00:00Z").await,
+            0,
+            "now it is waited for"
+        );
+        assert_eq!(found("2026-03-03T05:59:00Z").await, 0);
+        assert_eq!(found("2026-03-03T06:01:00Z").await, 1);
+        assert_eq!(found("2026-03-03T07:00:00Z").await, 0);
+        store.with(|state| {
+            let heard = "2026-03-03T08:00:00Z".parse().unwrap();
+            state.heard.insert("acme-shop".to_owned(), heard);
+        });
+        assert_eq!(found("2026-03-03T08:30:00Z").await, 0);
+        assert_eq!(found("2026-03-03T10:00:00Z").await, 1);
+        assert_eq!(detections(&store), ["postern.audit.silence"; 2]);
+        let silent = |case: &postern_core::case::Case| case.category == Category::Silence;
+        assert!(store.with(|state| state.cases.values().all(silent)));
+    }
+
+    #[tokio::test]
+    async fn parts_that_stay_incomplete_are_told() {
+        let store = Arc::new(MemoryStore::default());
+        store.with(|state| {
+            state.parts.push(Part {
+                uid: "synthetic-split".to_owned(),
+                index: 1,
+                total: 3,
+                received_at: "2026-03-03T05:00:00Z".parse().unwrap(),
+                raw: Vec::new(),
+            });
+        });
+        for (now, found) in [
+            ("2026-03-03T05:09:00Z", 0),
+            ("2026-03-03T05:11:00Z", 1),
+            ("2026-03-03T05:12:00Z", 0),
+        ] {
+            let auditor = auditor(&store, Watch::default(), now);
+            assert_eq!(auditor.look_out().await, Ok(found), "{now}");
+        }
+        assert_eq!(detections(&store), ["postern.audit.incomplete-entry"]);
+    }
+
+    #[tokio::test]
+    async fn a_signature_is_settled_by_its_attestation_or_found() {
+        let now = "2026-03-03T06:00:00Z";
+        for (attested, expected) in [(true, 0), (false, 1)] {
+            let store = Arc::new(MemoryStore::default());
+            let auditor = auditor(&store, Watch::default(), now);
+            let detection = auditor.catalogue.own(Own::UnreconciledSignature);
+            let source = FindingSource {
+                kind: "gcp.audit".to_owned(),
+                id: "synthetic".to_owned(),
+                log: None,
+            };
+            let at = "2026-03-03T05:00:00Z".parse().unwrap();
+            let expectation = Expectation {
+                id: "attestation|00".to_owned(),
+                due_at: at,
+                what: Expected::Attestation {
+                    payload: "00".to_owned(),
+                },
+                event_key: "log|synthetic".to_owned(),
+                finding: blank(detection, "log|synthetic", at, source),
+            };
+            store.with(|state| {
+                if attested {
+                    state.facts.insert(attested_key("00"), vec![fact(at)]);
+                }
+                state
+                    .expectations
+                    .insert(expectation.id.clone(), expectation);
+            });
+            assert_eq!(auditor.look_out().await, Ok(expected));
+            assert!(
+                store.with(|state| state.expectations.is_empty()),
+                "it is settled"
+            );
+            assert_eq!(detections(&store).len(), expected);
+        }
+    }
+
+    fn fact(at: Timestamp) -> postern_core::memory::Fact {
+        postern_core::memory::Fact {
+            key: attested_key("00"),
+            source: "log|attestation".to_owned(),
+            at,
+            said: postern_core::memory::Said::default(),
+        }
+    }
+
+    #[tokio::test]
+    async fn an_outage_is_told_and_loses_nothing() {
+        let store = Arc::new(MemoryStore::default());
+        store.with(|state| state.outage = true);
+        let auditor = auditor(&store, Watch::default(), "2026-03-03T06:00:00Z");
+        assert!(auditor.look_out().await.is_err());
+    }
+}
