@@ -5,11 +5,16 @@
 //! drops the future when it passes: no port does anything that must not be dropped half-way, but
 //! for the writes, which are atomic.
 
+mod appraisal;
+mod runtime;
+
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+pub use self::appraisal::{Appraisal, AppraisedEvidence, AppraisedImage, Appraiser};
+pub use self::runtime::{RunningRevision, Runtime, RuntimeState};
 use crate::attestor::{Attestor, AttestorName, NoteName};
 use crate::case::Case;
 use crate::change::{Change, Notification};

@@ -6,6 +6,7 @@
 //! decision is journalled, and only then answered ([`router`]).
 
 mod admission;
+mod appraise;
 mod break_glass;
 mod cluster;
 mod decisions;

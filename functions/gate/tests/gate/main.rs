@@ -7,5 +7,6 @@
 )]
 
 mod admission;
+mod appraise;
 mod decisions;
 mod world;
