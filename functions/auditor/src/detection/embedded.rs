@@ -8,14 +8,14 @@ macro_rules! detections {
 
 /// Every file, by the id in it.
 pub(super) const FILES: &[(&str, &str)] = detections![
+    "gcp.cloud-run.blocked",
     "gcp.cloud-run.break-glass",
     "gcp.cloud-run.break-glass-requested",
-    "gcp.cloud-run.blocked",
     "gcp.cloud-run.check-failed",
     "gcp.cloud-run.dry-run",
     "gcp.cloud-run.fail-open",
-    "gcp.gke.break-glass",
     "gcp.gke.blocked",
+    "gcp.gke.break-glass",
     "gcp.gke.dry-run",
     "gcp.gke.fail-open",
     "postern.audit.reused-id",

@@ -1,7 +1,10 @@
 //! Detections held against their own samples.
 
-use super::{Catalogue, Detection, Own, SampleError};
-use crate::parse::{self, Form};
+use postern_core::event::AuditEvent;
+use postern_core::finding::Severity;
+
+use super::{Catalogue, Detection, Own, Sample, SampleError, Scene, Trust};
+use crate::parse::{self, Form, Unreadable};
 use crate::subject::Subject;
 
 /// One sample, tried.
@@ -11,16 +14,23 @@ pub struct Trial {
     pub detection: String,
     /// The sample.
     pub sample: String,
+    /// Whether it is what somebody might try in order to slip through.
+    pub evasion: bool,
     /// Whether it must fire.
     pub expected: bool,
     /// Whether it did.
     pub fired: bool,
+    /// The severity that it must have; `None` if any will do.
+    pub expected_severity: Option<Severity>,
+    /// The severity that it had; `None` if it did not fire.
+    pub severity: Option<Severity>,
 }
 
 impl Trial {
     /// Whether the detection did what the sample says.
-    pub const fn holds(&self) -> bool {
-        self.expected == self.fired
+    pub fn holds(&self) -> bool {
+        let severe = self.expected_severity.is_none() || self.expected_severity == self.severity;
+        self.expected == self.fired && (severe || !self.fired)
     }
 }
 
@@ -32,23 +42,46 @@ pub fn trials(catalogue: &Catalogue) -> Result<Vec<Trial>, SampleError> {
     let mut trials = Vec::new();
     for detection in catalogue.iter() {
         for (sample, bytes) in detection.samples.bytes()? {
-            trials.push(Trial {
-                detection: detection.id.clone(),
-                sample: sample.name.clone(),
-                expected: sample.fires,
-                fired: fires(detection, &bytes),
-            });
+            trials.push(trial(detection, sample, &bytes));
         }
     }
     Ok(trials)
 }
 
-fn fires(detection: &Detection, bytes: &[u8]) -> bool {
-    let event = parse::event(bytes, Form::LogEntry);
+fn trial(detection: &Detection, sample: &Sample, bytes: &[u8]) -> Trial {
+    let severity = outcome(detection, sample, &read(bytes));
+    Trial {
+        detection: detection.id.clone(),
+        sample: sample.name.clone(),
+        evasion: sample.evasion,
+        expected: sample.fires,
+        fired: severity.is_some(),
+        expected_severity: sample.severity,
+        severity,
+    }
+}
+
+fn read(bytes: &[u8]) -> Result<AuditEvent, Unreadable> {
+    parse::event(bytes, Form::LogEntry)
+}
+
+/// The severity of what is found; `None` where nothing is.
+fn outcome(
+    detection: &Detection,
+    sample: &Sample,
+    event: &Result<AuditEvent, Unreadable>,
+) -> Option<Severity> {
     match (detection.own(), event) {
-        (Some(Own::UnreadableEntry), event) => event.is_err(),
-        (_, Ok(event)) => detection.fires(&event, &Subject::of(&event)),
-        (_, Err(_)) => false,
+        (Some(Own::UnreadableEntry), event) => event.is_err().then_some(detection.severity),
+        (_, Ok(event)) => {
+            let scene = Scene {
+                event,
+                subject: &Subject::of(event),
+                trust: &Trust::from(&sample.trust),
+            };
+            detection.fires(scene).then(|| detection.severity_of(scene))
+        }
+        (_, Err(_)) => None,
     }
 }
 
