@@ -124,7 +124,7 @@ mod tests {
             refused: true,
         };
         let template = "{actor} called {method} on {resource} of {target}, {why}: {reason} ({id})";
-        insta::assert_snapshot!(words.rendered(template, &finding), @"");
+        insta::assert_snapshot!(words.rendered(template, &finding), @r#"Refused: night-duty@example.com called an unknown method on projects/demo-mart/{actor} of cloud-run:acme-shop/europe-west1/checkout, because "{actor} {reason}": {id} said (run-bg-1)"#);
     }
 
     #[test]

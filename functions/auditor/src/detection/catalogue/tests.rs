@@ -101,7 +101,13 @@ fn every_mistake_is_told_at_once_and_by_its_file() {
         ),
         ("zz.yaml", &"#".repeat(257 * 1024)),
     ]);
-    insta::assert_snapshot!(folder.mistakes(), @r"");
+    insta::assert_snapshot!(folder.mistakes(), @r#"
+    zz.yaml: it is larger than 262144 bytes
+    acme.form.yaml: `match` needs either `own` alone, or `log` with at least one of `service`, `resource`, `method` and `where`
+    acme.name.yaml: its id "acme.other" must be the name of its file, and stand in no other
+    acme.quiet.yaml: `where` does not hold because of userAgent: no text that an actor controls makes a detection quiet; decide by `principal`, `resource`, `outcome` or `configured`
+    postern.audit.reused-id.yaml: it stands instead of a built-in one, whose `match` has to stay `own: …`
+    "#);
 }
 
 #[test]
