@@ -12,6 +12,7 @@
 mod apart;
 mod audit;
 mod callers;
+mod founding;
 mod gcloud;
 mod issuing;
 mod kms;

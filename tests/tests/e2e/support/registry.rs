@@ -41,6 +41,21 @@ impl LoggedRegistry {
         self.server.kill();
     }
 
+    /// Stops it in its tracks: connections are taken, and nothing is answered.
+    pub(crate) fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on.
+    pub(crate) fn resume(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.server.id().to_string();
+        postern_tests::run(Command::new("kill").args([signal, &id]));
+    }
+
     /// Pushes an image that differs by this word, and gives back its name with the digest.
     pub(crate) fn push(&self, folder: &Path, word: &str, tag: &str) -> String {
         layout(folder, word).push(self.address(), "demo/app", tag)
