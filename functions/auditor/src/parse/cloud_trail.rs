@@ -63,7 +63,7 @@ pub(crate) fn identity<'a>(record: &'a Record<'_>) -> Result<RecordIdentity<'a>,
     // Events of Insights have both of them elsewhere.
     if stream == Stream::CloudTrail {
         checked("eventSource", &record.event_source, is_host)?;
-        checked("eventName", &record.event_name, is_graphic)?;
+        checked("eventName", &record.event_name, is_printable)?;
     }
     let time = checked("eventTime", &record.event_time, is_graphic)?;
     let at = time.parse().map_err(|_| Unreadable::Time(quoted(time)))?;
@@ -148,6 +148,10 @@ fn is_known_version(text: &str) -> bool {
 
 fn is_graphic(text: &str) -> bool {
     text.len() <= 256 && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
+fn is_printable(text: &str) -> bool {
+    text.len() <= 256 && text.bytes().all(|b| b == b' ' || b.is_ascii_graphic())
 }
 
 /// `lambda.amazonaws.com`, `eu-west-1`.

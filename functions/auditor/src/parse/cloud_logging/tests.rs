@@ -102,7 +102,7 @@ fn what_no_log_entry_is_says_why() {
 the entry has no insertId
 "yesterday" is no RFC 3339 timestamp
 an entry of "projects/acme-shop/logs/cloudaudit.googleapis.com%2Factivity" holds "type.googleapis.com/other.Thing" and not an AuditLog
-it is no LogEntry: invalid type: string "no", expected struct Status at line 1 column 901
+it is no LogEntry: invalid type: string "no", expected struct Status at line 1 column 1707
 "#);
 }
 

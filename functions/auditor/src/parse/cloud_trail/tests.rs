@@ -55,12 +55,54 @@ fn read(record: &Value) -> Result<AuditEvent, Unreadable> {
 
 #[test]
 fn a_record_becomes_a_typed_event() {
-    insta::assert_json_snapshot!(read(&sign()).unwrap(), @"");
+    insta::assert_json_snapshot!(read(&sign()).unwrap(), @r#"
+{
+  "source": "aws.cloudtrail",
+  "id": "22222222-2222-4222-8222-222222222222",
+  "log": "cloudtrail",
+  "stream": "cloudtrail",
+  "at": "2026-03-03T03:10:00Z",
+  "project": "111122223333",
+  "service": "kms.amazonaws.com",
+  "method": "Sign",
+  "resource": "alias/attest",
+  "resourceKind": "AWS::KMS::Key",
+  "resourceLabels": {
+    "account": "111122223333",
+    "arn": "arn:aws:kms:eu-west-1:111122223333:key/example",
+    "region": "eu-west-1"
+  },
+  "labels": {},
+  "operation": null,
+  "actor": {
+    "principal": "arn:aws:sts::111122223333:assumed-role/emergency/night-duty",
+    "via": [
+      "dana@example.com",
+      "arn:aws:iam::111122223333:role/emergency"
+    ],
+    "keyName": null,
+    "ip": "203.0.113.40"
+  },
+  "userAgent": "aws-cli/2.17.0",
+  "statusCode": 0,
+  "statusMessage": "",
+  "readOnly": true,
+  "request": {
+    "keyId": "alias/attest",
+    "signingAlgorithm": "ECDSA_SHA_256"
+  },
+  "response": null,
+  "serviceData": null,
+  "metadata": {
+    "keyMaterialId": "example"
+  }
+}
+"#);
 }
 
 #[test]
 fn the_key_is_id_account_and_region() {
-    insta::assert_snapshot!(read(&sign()).unwrap().key(), @"");
+    insta::assert_snapshot!(read(&sign()).unwrap().key(), @"aws|22222222-2222-4222-8222-222222222222|111122223333|eu-west-1");
 }
 
 #[rstest::rstest]
@@ -169,7 +211,7 @@ fn what_no_record_is_says_why() {
         ("/eventTime", json!("yesterday")),
         ("/eventSource", json!("kms.amazonaws.com/x")),
         ("/eventSource", json!(null)),
-        ("/eventName", json!("Sign now")),
+        ("/eventName", json!("Sign\nnow")),
         ("/awsRegion", json!("eu west")),
         ("/recipientAccountId", json!("12345")),
         ("/recipientAccountId", json!("1111222233334")),
@@ -179,7 +221,21 @@ fn what_no_record_is_says_why() {
     let messages = changes
         .map(|change| read(&patched(&sign(), &[change])).unwrap_err().to_string())
         .join("\n");
-    insta::assert_snapshot!(messages, @"");
+    insta::assert_snapshot!(messages, @r#"
+the entry has no eventID
+a CloudTrail record cannot have the eventID "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…"
+a CloudTrail record cannot have the eventVersion "2.0"
+a CloudTrail record cannot have the eventVersion "1."
+"yesterday" is no RFC 3339 timestamp
+a CloudTrail record cannot have the eventSource "kms.amazonaws.com/x"
+the entry has no eventSource
+a CloudTrail record cannot have the eventName "Sign�now"
+a CloudTrail record cannot have the awsRegion "eu west"
+a CloudTrail record cannot have the recipientAccountId "12345"
+a CloudTrail record cannot have the recipientAccountId "1111222233334"
+it is no CloudTrail record: invalid type: string "eve", expected struct UserIdentity at line 1 column 721
+it is no CloudTrail record: invalid type: string "none", expected a sequence at line 1 column 6
+"#);
 }
 
 #[test]

@@ -109,7 +109,19 @@ fn what_does_not_fit_together_says_why() {
     ]
     .map(|parts| join(&parts).unwrap_err().to_string())
     .join("\n");
-    insta::assert_snapshot!(messages, @"");
+    insta::assert_snapshot!(messages, @r#"
+the parts of the split entry "" do not fit together: there is none
+only 1 of the 2 parts of the split entry "demo-split-1" are there
+the parts of the split entry "demo-split-1" do not fit together: one is there twice
+the parts of the split entry "" do not fit together: one is no part
+the parts of the split entry "demo-split-1" do not fit together: they are of different entries
+the parts of the split entry "demo-split-1" do not fit together: there is no place for one
+the parts of the split entry "demo-split-1" do not fit together: they are of different entries
+the parts of the split entry "demo-split-1" do not fit together: what is the same in all parts differs
+the parts of the split entry "demo-split-1" do not fit together: what is the same in all parts differs
+the parts of the split entry "demo-split-1" do not fit together: there is no place for one
+it has 1050106 bytes; an entry has at most 1048576
+"#);
 }
 
 fn take(assembly: &mut Assembly, bytes: &[u8]) -> Taken {
