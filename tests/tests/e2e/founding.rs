@@ -32,9 +32,7 @@ impl Scene {
         let (world, key) = World::with_key();
         let issuer = Issuer::start(world.folder());
         let registry = LoggedRegistry::start(world.folder());
-        let may = |email: &str, may: &[&str]| {
-            json!({"issuer": issuer.name(), "audience": AUDIENCE, "claims": {"email": email}, "may": may})
-        };
+        let may = |email: &str, may: &[&str]| json!({"issuer": issuer.name(), "audience": AUDIENCE, "claims": {"email": email}, "may": may});
         let host = registry.address();
         let config = json!({
             "store": "sqlite:data/postern.db",
@@ -61,7 +59,13 @@ impl Scene {
         });
         std::fs::create_dir_all(world.path("data")).unwrap();
         world.write("postern.yaml", config.to_string());
-        let words = ["serve", "--listen", "127.0.0.1:0", "--config", "postern.yaml"];
+        let words = [
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--config",
+            "postern.yaml",
+        ];
         let server = Process::serve(&mut world.postern(&words));
         Self {
             world,
@@ -125,7 +129,10 @@ impl Scene {
         let token = self.world.write("token", self.issuer.token(who));
         let url = format!("http://{}", self.server.address());
         let mut command = self.world.postern(&["case"]);
-        command.args(words).args(["--server", &url, "--token-file"]).arg(token);
+        command
+            .args(words)
+            .args(["--server", &url, "--token-file"])
+            .arg(token);
         let output = postern_tests::output(&mut command);
         let said = [output.stdout, output.stderr].concat();
         (output.status.code(), String::from_utf8(said).unwrap())
@@ -158,57 +165,72 @@ fn revision_entry(id: &str, revision: &str, image: &str, by: &str, says: &str, w
     if !why.is_empty() {
         annotations["run.googleapis.com/binary-authorization-breakglass"] = json!(why);
     }
-    entry(id, "system_event", service(revision), json!({
-        "serviceName": "run.googleapis.com",
-        "methodName": "/Services.ReplaceService",
-        "resourceName": format!("namespaces/demo-project/revisions/{revision}"),
-        "status": {"message": format!(
-            "Ready condition status changed to True for Revision {revision} with message: {says}"
-        )},
-        "response": {
-            "@type": "type.googleapis.com/google.cloud.run.v1.Revision",
-            "apiVersion": "serving.knative.dev/v1", "kind": "Revision",
-            "metadata": {"name": revision, "annotations": annotations,
-                "labels": {"serving.knative.dev/service": "web"}},
-            "spec": {"containers": [{"image": image}]},
-            "status": {"conditions": [{"type": "Ready", "status": "True"}]},
-        },
-    }))
+    entry(
+        id,
+        "system_event",
+        service(revision),
+        json!({
+            "serviceName": "run.googleapis.com",
+            "methodName": "/Services.ReplaceService",
+            "resourceName": format!("namespaces/demo-project/revisions/{revision}"),
+            "status": {"message": format!(
+                "Ready condition status changed to True for Revision {revision} with message: {says}"
+            )},
+            "response": {
+                "@type": "type.googleapis.com/google.cloud.run.v1.Revision",
+                "apiVersion": "serving.knative.dev/v1", "kind": "Revision",
+                "metadata": {"name": revision, "annotations": annotations,
+                    "labels": {"serving.knative.dev/service": "web"}},
+                "spec": {"containers": [{"image": image}]},
+                "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+            },
+        }),
+    )
 }
 
 /// The call that asked for it, with a key that should never have left.
 fn deploy_call(id: &str, image: &str) -> Value {
-    entry(id, "activity", service(""), json!({
-        "serviceName": "run.googleapis.com",
-        "methodName": "google.cloud.run.v1.Services.ReplaceService",
-        "resourceName": "namespaces/demo-project/services/web",
-        "authenticationInfo": {"principalEmail": CI, "serviceAccountKeyName": LEAKED_KEY},
-        "requestMetadata": {"callerIp": "203.0.113.66", "callerSuppliedUserAgent": "curl/8.0"},
-        "status": {},
-        "request": {
-            "@type": "type.googleapis.com/google.cloud.run.v1.ReplaceServiceRequest",
-            "service": {
-                "apiVersion": "serving.knative.dev/v1", "kind": "Service",
-                "metadata": {"name": "web", "annotations": {"run.googleapis.com/binary-authorization": "default"}},
-                "spec": {"template": {"spec": {"containers": [{"image": image}]}}},
+    entry(
+        id,
+        "activity",
+        service(""),
+        json!({
+            "serviceName": "run.googleapis.com",
+            "methodName": "google.cloud.run.v1.Services.ReplaceService",
+            "resourceName": "namespaces/demo-project/services/web",
+            "authenticationInfo": {"principalEmail": CI, "serviceAccountKeyName": LEAKED_KEY},
+            "requestMetadata": {"callerIp": "203.0.113.66", "callerSuppliedUserAgent": "curl/8.0"},
+            "status": {},
+            "request": {
+                "@type": "type.googleapis.com/google.cloud.run.v1.ReplaceServiceRequest",
+                "service": {
+                    "apiVersion": "serving.knative.dev/v1", "kind": "Service",
+                    "metadata": {"name": "web", "annotations": {"run.googleapis.com/binary-authorization": "default"}},
+                    "spec": {"template": {"spec": {"containers": [{"image": image}]}}},
+                },
             },
-        },
-    }))
+        }),
+    )
 }
 
 /// The push to the registry with the same key.
 fn push_call(id: &str) -> Value {
-    entry(id, "data_access", json!({"type": "audited_resource", "labels": {
-        "project_id": "demo-project", "service": "artifactregistry.googleapis.com",
-        "method": "Docker-PutManifest",
-    }}), json!({
-        "serviceName": "artifactregistry.googleapis.com",
-        "methodName": "Docker-PutManifest",
-        "resourceName": "projects/demo-project/locations/us/repositories/demo",
-        "authenticationInfo": {"principalEmail": CI, "serviceAccountKeyName": LEAKED_KEY},
-        "requestMetadata": {"callerIp": "203.0.113.66"},
-        "status": {},
-    }))
+    entry(
+        id,
+        "data_access",
+        json!({"type": "audited_resource", "labels": {
+            "project_id": "demo-project", "service": "artifactregistry.googleapis.com",
+            "method": "Docker-PutManifest",
+        }}),
+        json!({
+            "serviceName": "artifactregistry.googleapis.com",
+            "methodName": "Docker-PutManifest",
+            "resourceName": "projects/demo-project/locations/us/repositories/demo",
+            "authenticationInfo": {"principalEmail": CI, "serviceAccountKeyName": LEAKED_KEY},
+            "requestMetadata": {"callerIp": "203.0.113.66"},
+            "status": {},
+        }),
+    )
 }
 
 /// A leaked key pushes an image over a tag and deploys it past the gate: each step is seen.
@@ -219,7 +241,9 @@ fn a_leaked_key_pushes_and_deploys_and_each_step_is_seen() {
     }
     let scene = Scene::set();
     let tag = format!("{}/demo/app:v1", scene.registry.address());
-    let good = scene.registry.push(scene.world.folder(), "built-by-ci", "v1");
+    let good = scene
+        .registry
+        .push(scene.world.folder(), "built-by-ci", "v1");
     scene.attest(&good);
     assert_eq!(scene.decide(CI, &tag, None)["allowed"], true);
     scene.deliver(&revision_entry("good", "web-00001-aaa", &good, CI, "", ""));
@@ -241,8 +265,12 @@ fn a_leaked_key_pushes_and_deploys_and_each_step_is_seen() {
     let bypass = scene.case_with("postern.deployment.after-denial");
     assert_eq!(bypass["severity"], "CRITICAL");
     assert_eq!(bypass["category"], "BYPASS");
-    let finding = bypass["findings"].as_array().unwrap().iter()
-        .find(|f| f["detection"] == "postern.deployment.after-denial").unwrap();
+    let finding = bypass["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|f| f["detection"] == "postern.deployment.after-denial")
+        .unwrap();
     assert_eq!(finding["images"], json!([bad]));
     assert_eq!(finding["decisionId"], denied["id"]);
     assert_eq!(finding["lastConformantRevision"], "web-00001-aaa");
@@ -272,11 +300,21 @@ fn an_emergency_ends_when_the_image_is_attested_and_another_person_closes_it() {
     assert_eq!(opened["allowed"], true);
     assert_eq!(opened["breakGlass"]["overrode"], "UNDETERMINED");
     let says = format!("Deployed with breakglass justification: {why}");
-    scene.deliver(&revision_entry("hotfix", "web-00003-ccc", &image, ONCALL, &says, why));
+    scene.deliver(&revision_entry(
+        "hotfix",
+        "web-00003-ccc",
+        &image,
+        ONCALL,
+        &says,
+        why,
+    ));
     let case = scene.case_with("gcp.cloud-run.break-glass");
     let id = case["id"].as_str().unwrap().to_owned();
     assert_eq!(case["state"], "OPEN");
-    let of_gate = case["findings"].as_array().unwrap().iter()
+    let of_gate = case["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
         .find(|f| f["bypassedVerdict"]["source"] == "gate")
         .unwrap_or_else(|| panic!("{case:#}"));
     assert_eq!(of_gate["bypassedVerdict"]["verdict"], "UNDETERMINED");
@@ -290,19 +328,51 @@ fn an_emergency_ends_when_the_image_is_attested_and_another_person_closes_it() {
         let (exit, said) = scene.case(who, words);
         assert_eq!(exit, Some(0), "{said}");
     };
-    done(RESPONDER, &["acknowledge", &id, "--comment", "looking at it"]);
-    refused(ONCALL, &["justify", &id, "--comment", "short"], "JUSTIFICATION_TOO_SHORT");
+    done(
+        RESPONDER,
+        &["acknowledge", &id, "--comment", "looking at it"],
+    );
+    refused(
+        ONCALL,
+        &["justify", &id, "--comment", "short"],
+        "JUSTIFICATION_TOO_SHORT",
+    );
     let text = "The checkout was down and the scanner did not answer";
-    done(ONCALL, &["justify", &id, "--comment", text, "--ticket", "INC-4711"]);
-    refused(ONCALL, &["close", &id, "--comment", "all is well again"], "OWN_CASE");
+    done(
+        ONCALL,
+        &["justify", &id, "--comment", text, "--ticket", "INC-4711"],
+    );
+    refused(
+        ONCALL,
+        &["close", &id, "--comment", "all is well again"],
+        "OWN_CASE",
+    );
     scene.registry.resume();
-    refused(LEAD, &["close", &id, "--comment", "all is well again"], "NOT_ATTESTED_OR_REPLACED");
+    refused(
+        LEAD,
+        &["close", &id, "--comment", "all is well again"],
+        "NOT_ATTESTED_OR_REPLACED",
+    );
     scene.attest(&image);
-    refused(RESPONDER, &["close", &id, "--comment", "all is well again"], "RIGHT_MISSING");
-    done(LEAD, &["close", &id, "--comment", "CI has built and attested it"]);
+    refused(
+        RESPONDER,
+        &["close", &id, "--comment", "all is well again"],
+        "RIGHT_MISSING",
+    );
+    done(
+        LEAD,
+        &["close", &id, "--comment", "CI has built and attested it"],
+    );
     let closed = scene.case_with("gcp.cloud-run.break-glass");
-    assert_eq!((&closed["state"], &closed["closedAs"]), (&json!("CLOSED"), &json!("ATTESTED")));
-    let actions: Vec<_> = closed["history"].as_array().unwrap().iter()
-        .map(|step| step["action"].as_str().unwrap()).collect();
+    assert_eq!(
+        (&closed["state"], &closed["closedAs"]),
+        (&json!("CLOSED"), &json!("ATTESTED"))
+    );
+    let actions: Vec<_> = closed["history"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step["action"].as_str().unwrap())
+        .collect();
     assert_eq!(actions.last(), Some(&"CLOSED"), "{actions:?}");
 }
