@@ -1,6 +1,7 @@
 //! Takes events in: reads, classifies, decides, writes. What it returned `Ok` for is written.
 
 mod lookout;
+mod parts;
 
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ use crate::correlation::Clues;
 use crate::decide::{Intake, Sequel, Standing, decide};
 use crate::detection::Catalogue;
 use crate::journal;
-use crate::parse::{self, Form, Unreadable};
+use crate::parse::{self, Form, Unreadable, split};
 use crate::subject::Subject;
 use crate::watch::Watch;
 
@@ -51,6 +52,8 @@ impl From<&postern_host::config::Audit> for Believed {
 pub enum Received {
     /// It is recorded, with so many findings.
     Recorded(usize),
+    /// It is a part of an entry, and kept until the others are there.
+    Kept,
     /// It was recorded before.
     Known,
     /// It could not be read, and is kept as it came.
@@ -117,6 +120,11 @@ impl Auditor {
         route: &str,
         form: Form,
     ) -> Result<Received, Unavailable> {
+        if form != Form::CloudTrail
+            && let Some(part) = split::part(raw)
+        {
+            return self.receive_part(&part, raw, route, form).await;
+        }
         match parse::event(raw, form).and_then(|event| self.expected(event)) {
             Ok(event) => self.receive_event(event, raw).await,
             Err(reason) => self.quarantine(raw, route, &reason).await,
@@ -379,6 +387,7 @@ impl Received {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Recorded(_) => "recorded",
+            Self::Kept => "kept",
             Self::Known => "known",
             Self::Quarantined => "quarantined",
         }

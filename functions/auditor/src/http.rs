@@ -83,6 +83,7 @@ async fn receive_push(
 #[derive(Debug, Default, Serialize)]
 struct Report {
     recorded: usize,
+    kept: usize,
     known: usize,
     quarantined: usize,
     findings: usize,
@@ -108,6 +109,7 @@ async fn receive_events(
                 report.recorded += 1;
                 report.findings += findings;
             }
+            Received::Kept => report.kept += 1,
             Received::Known => report.known += 1,
             Received::Quarantined => report.quarantined += 1,
         }

@@ -158,7 +158,7 @@ async fn cloud_events_report_what_became_of_each() {
     assert_eq!(status, 200);
     assert_eq!(
         report,
-        json!({"recorded": 1, "known": 0, "quarantined": 1, "findings": 1})
+        json!({"recorded": 1, "kept": 0, "known": 0, "quarantined": 1, "findings": 1})
     );
     store.with(|state| assert_eq!(state.cases.len(), 2));
 
@@ -176,7 +176,7 @@ async fn what_aws_sends_is_taken_as_plain_json() {
     let (router, store) = service(Believed::default());
     let record = |id: &str| {
         json!({"eventVersion": "1.11", "eventID": id, "eventTime": "2026-03-03T03:10:00Z",
-               "eventSource": "kms.amazonaws.com", "eventName": "Sign", "awsRegion": "eu-west-1",
+               "eventSource": "kms.amazonaws.com", "eventName": "GetPublicKey", "awsRegion": "eu-west-1",
                "recipientAccountId": "111122223333", "userIdentity": {"invokedBy": "x"}})
     };
     let event = json!({"detail-type": "AWS API Call via CloudTrail", "account": "111122223333",
@@ -186,11 +186,11 @@ async fn what_aws_sends_is_taken_as_plain_json() {
     for (body, expected) in [
         (
             event,
-            json!({"recorded": 1, "known": 0, "quarantined": 0, "findings": 0}),
+            json!({"recorded": 1, "kept": 0, "known": 0, "quarantined": 0, "findings": 0}),
         ),
         (
             file,
-            json!({"recorded": 1, "known": 1, "quarantined": 1, "findings": 0}),
+            json!({"recorded": 1, "kept": 0, "known": 1, "quarantined": 1, "findings": 0}),
         ),
     ] {
         let request = request("/v1/events", &headers, body.to_string());
