@@ -16,6 +16,7 @@ mod method;
 mod path;
 mod sample;
 mod severity;
+mod shape;
 mod trial;
 mod trust;
 
@@ -30,7 +31,7 @@ pub(crate) use self::condition::Scene;
 pub(crate) use self::sample::set;
 pub use self::sample::{Sample, SampleError, Samples};
 pub(crate) use self::severity::one_up;
-pub use self::trial::{Trial, trials};
+pub use self::trial::{Trial, never_firing, trials};
 pub use self::trust::Trust;
 use crate::classify::summary;
 use crate::detection::condition::{RawCondition, all_of};

@@ -137,3 +137,32 @@ fn damage(leaf: &Value, place: &str) -> Value {
         other => other.clone(),
     }
 }
+
+#[test]
+fn every_sample_is_an_entry_that_a_log_could_write() {
+    let trials = trials(&Catalogue::embedded().unwrap()).unwrap();
+    let unreal: Vec<_> = trials
+        .iter()
+        .filter_map(|t| Some((&t.detection, &t.sample, t.unreal.as_ref()?)))
+        .collect();
+    assert!(unreal.is_empty(), "{unreal:#?}");
+    assert!(never_firing(&trials).is_empty());
+}
+
+#[test]
+fn a_detection_that_only_fires_on_what_no_log_writes_is_told() {
+    let trial = |sample: &str, fired, unreal: Option<&str>| Trial {
+        detection: "acme.x".to_owned(),
+        sample: sample.to_owned(),
+        evasion: false,
+        expected: fired,
+        fired,
+        expected_severity: None,
+        severity: None,
+        unreal: unreal.map(str::to_owned),
+    };
+    let unreal = [trial("a", true, Some("/data")), trial("b", false, None)];
+    assert_eq!(never_firing(&unreal), [("acme.x", "/data")]);
+    let real = [trial("a", true, Some("/data")), trial("b", true, None)];
+    assert!(never_firing(&real).is_empty());
+}
