@@ -59,13 +59,6 @@ struct Marks {
 /// What detections are chosen by, without looking into what was asked and answered. The same for
 /// every source, and cheap: an entry whose head concerns no detection is read no further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "the catalogue does not choose by method and key yet"
-    )
-)]
 pub(crate) struct Head<'a> {
     /// The log that it stood in.
     pub(crate) stream: Stream,

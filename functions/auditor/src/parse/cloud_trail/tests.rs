@@ -257,6 +257,7 @@ fn the_head_is_what_the_record_says() {
 fn forms_are_told_apart() {
     assert_eq!(Form::of(sign().to_string().as_bytes()), Form::CloudTrail);
     let both = patched(&sign(), &[("/logName", json!("x"))]).to_string();
+    assert!(event(both.as_bytes(), Form::CloudTrail).is_err());
     for other in [both.as_str(), r#"{"logName":"x"}"#, "{}", "rubbish", ""] {
         assert_eq!(Form::of(other.as_bytes()), Form::LogEntry, "{other}");
     }
