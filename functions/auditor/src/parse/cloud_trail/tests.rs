@@ -134,6 +134,10 @@ fn the_key_is_id_account_and_region() {
     json!({"type": "IdentityCenterUser", "principalId": "p-1", "sessionContext": null, "onBehalfOf": {"userId": "u-1", "identityStoreArn": "x"}}),
     "p-1", &["u-1"], None
 )]
+#[case::nameless(
+    json!({"type": "IdentityCenterUser", "accountId": "111122223333", "onBehalfOf": {"userId": "u-1"}}),
+    "u-1", &[], None
+)]
 fn every_identity_behind_a_call_is_kept(
     #[case] identity: Value,
     #[case] principal: &str,
