@@ -7,6 +7,7 @@
 mod catalogue;
 mod condition;
 mod embedded;
+pub mod export;
 mod field;
 mod folder;
 mod glob;
@@ -15,7 +16,9 @@ mod matcher;
 mod method;
 mod path;
 mod sample;
+mod schema;
 mod severity;
+mod shape;
 mod trial;
 mod trust;
 
@@ -29,8 +32,9 @@ pub(crate) use self::condition::Scene;
 #[cfg(test)]
 pub(crate) use self::sample::set;
 pub use self::sample::{Sample, SampleError, Samples};
+pub use self::schema::SCHEMA;
 pub(crate) use self::severity::one_up;
-pub use self::trial::{Trial, trials};
+pub use self::trial::{Trial, never_firing, trials};
 pub use self::trust::Trust;
 use crate::classify::summary;
 use crate::detection::condition::{RawCondition, all_of};
@@ -129,8 +133,18 @@ impl Detection {
     /// # Errors
     /// If the YAML or something in it cannot be understood, or an actor's text could make it quiet.
     pub fn parse(yaml: &str) -> Result<Self, DetectionError> {
-        let raw: RawDetection =
-            serde_saphyr::from_str(yaml).map_err(|e| DetectionError::Yaml(e.to_string()))?;
+        let raw = serde_saphyr::from_str(yaml).map_err(|e| DetectionError::Yaml(e.to_string()))?;
+        Self::compile(raw)
+    }
+
+    /// As [`parse`](Self::parse), of a file that was read before.
+    #[cfg(test)]
+    fn of(file: serde_json::Value) -> Result<Self, DetectionError> {
+        let raw = serde_json::from_value(file).map_err(|e| DetectionError::Yaml(e.to_string()))?;
+        Self::compile(raw)
+    }
+
+    fn compile(raw: RawDetection) -> Result<Self, DetectionError> {
         if let Some(place) = summary::unknown_placeholder(&raw.summary) {
             return Err(DetectionError::Placeholder(place.to_owned()));
         }

@@ -8,7 +8,8 @@ use regex::Regex;
 
 pub(super) use self::raw::{OneOrMore, RawCondition, compile_all};
 pub(super) use self::words::all_of;
-use super::field::{Fact, Field};
+use super::field::{Fact, Field, Root};
+use super::path::Seen;
 use super::trust::{Ours, Trust};
 use crate::subject::Subject;
 
@@ -81,7 +82,7 @@ impl Condition {
             Self::Not(not) => !not.holds(scene),
             Self::Configured(ours) => scene.trust.configured(*ours),
             Self::Test(fields, test) => {
-                let passes = |value: &str| test.passes(value, scene.trust);
+                let passes = |seen: Seen<'_>| test.passes(seen, scene.trust);
                 let found = fields
                     .iter()
                     .any(|f| f.any(scene.event, scene.subject, &passes));
@@ -130,6 +131,29 @@ impl Condition {
         }
     }
 
+    /// Whether it holds only for what is not known to be a mere read.
+    pub(super) fn excludes_reads(&self) -> bool {
+        let Self::Not(not) = self else { return false };
+        let Self::Test(fields, Test::Equals(texts)) = &**not else {
+            return false;
+        };
+        *fields == [Field::Fact(Fact::ReadOnly)] && *texts == ["true"]
+    }
+
+    /// The member of the request that has to be true, where it says so and nothing else.
+    pub(super) fn requested_flag(&self) -> Option<&str> {
+        let Self::Test(fields, Test::Equals(texts)) = self else {
+            return None;
+        };
+        match fields.as_slice() {
+            [Field::Path(Root::Request, path)] if *texts == ["true"] => match path.as_slice() {
+                [only] => only.name(),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// The first place that holds an actor's own text.
     pub(super) fn actors_text(&self) -> Option<&Field> {
         match self {
@@ -152,7 +176,8 @@ impl Condition {
 }
 
 impl Test {
-    fn passes(&self, value: &str, trust: &Trust) -> bool {
+    fn passes(&self, seen: Seen<'_>, trust: &Trust) -> bool {
+        let value = seen.text;
         match self {
             Self::Equals(any) => any.iter().any(|expected| expected == value),
             Self::Contains(any) => {
@@ -162,8 +187,7 @@ impl Test {
             Self::StartsWith(any) => any.iter().any(|start| value.starts_with(start)),
             Self::EndsWith(any) => any.iter().any(|end| value.ends_with(end)),
             Self::Matches(expression) => expression.is_match(value),
-            // An empty array has no value at all.
-            Self::Present(_) => !matches!(value, "" | "{}"),
+            Self::Present(_) => !seen.is_empty,
             Self::In(ours) => trust.has(*ours, value),
         }
     }

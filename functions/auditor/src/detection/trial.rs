@@ -1,9 +1,11 @@
 //! Detections held against their own samples.
 
+use std::collections::BTreeMap;
+
 use postern_core::event::AuditEvent;
 use postern_core::finding::Severity;
 
-use super::{Catalogue, Detection, Own, Sample, SampleError, Scene, Trust};
+use super::{Catalogue, Detection, Own, Sample, SampleError, Scene, Trust, shape};
 use crate::parse::{self, Form, Unreadable};
 use crate::subject::Subject;
 
@@ -24,6 +26,8 @@ pub struct Trial {
     pub expected_severity: Option<Severity>,
     /// The severity that it had; `None` if it did not fire.
     pub severity: Option<Severity>,
+    /// Why no log writes such an entry; `None` if one could.
+    pub unreal: Option<String>,
 }
 
 impl Trial {
@@ -48,8 +52,27 @@ pub fn trials(catalogue: &Catalogue) -> Result<Vec<Trial>, SampleError> {
     Ok(trials)
 }
 
+/// The detections that could never fire: none of the samples that they fire on is an entry that a log
+/// could write. Each with the reason, for the first of them.
+pub fn never_firing(trials: &[Trial]) -> Vec<(&str, &str)> {
+    let mut known: BTreeMap<&str, Option<&str>> = BTreeMap::new();
+    for trial in trials.iter().filter(|trial| trial.fired) {
+        let reason = known
+            .entry(&trial.detection)
+            .or_insert(trial.unreal.as_deref());
+        // One is enough.
+        if trial.unreal.is_none() {
+            *reason = None;
+        }
+    }
+    let never = known.into_iter();
+    never
+        .filter_map(|(id, reason)| Some((id, reason?)))
+        .collect()
+}
+
 fn trial(detection: &Detection, sample: &Sample, bytes: &[u8]) -> Trial {
-    let severity = outcome(detection, sample, &read(bytes));
+    let severity = Case::new(sample, bytes).outcome(detection);
     Trial {
         detection: detection.id.clone(),
         sample: sample.name.clone(),
@@ -58,30 +81,49 @@ fn trial(detection: &Detection, sample: &Sample, bytes: &[u8]) -> Trial {
         fired: severity.is_some(),
         expected_severity: sample.severity,
         severity,
+        unreal: detection.own().is_none().then(|| unreal(bytes)).flatten(),
     }
 }
 
-fn read(bytes: &[u8]) -> Result<AuditEvent, Unreadable> {
-    parse::event(bytes, Form::LogEntry)
+/// A sample, read.
+struct Case {
+    event: Result<(AuditEvent, Subject), Unreadable>,
+    trust: Trust,
 }
 
-/// The severity of what is found; `None` where nothing is.
-fn outcome(
-    detection: &Detection,
-    sample: &Sample,
-    event: &Result<AuditEvent, Unreadable>,
-) -> Option<Severity> {
-    match (detection.own(), event) {
-        (Some(Own::UnreadableEntry), event) => event.is_err().then_some(detection.severity),
-        (_, Ok(event)) => {
-            let scene = Scene {
-                event,
-                subject: &Subject::of(event),
-                trust: &Trust::from(&sample.trust),
-            };
-            detection.fires(scene).then(|| detection.severity_of(scene))
+impl Case {
+    fn new(sample: &Sample, bytes: &[u8]) -> Self {
+        let event = parse::event(bytes, Form::of(bytes));
+        Self {
+            event: event.map(|event| {
+                let subject = Subject::of(&event);
+                (event, subject)
+            }),
+            trust: Trust::from(&sample.trust),
         }
-        (_, Err(_)) => None,
+    }
+
+    /// The severity of what is found; `None` where nothing is.
+    fn outcome(&self, detection: &Detection) -> Option<Severity> {
+        match (detection.own(), &self.event) {
+            (Some(Own::UnreadableEntry), event) => event.is_err().then_some(detection.severity),
+            (_, Ok((event, subject))) => {
+                let scene = Scene {
+                    event,
+                    subject,
+                    trust: &self.trust,
+                };
+                detection.fires(scene).then(|| detection.severity_of(scene))
+            }
+            (_, Err(_)) => None,
+        }
+    }
+}
+
+fn unreal(bytes: &[u8]) -> Option<String> {
+    match serde_json::from_slice(bytes) {
+        Ok(entry) => shape::check(&entry).err(),
+        Err(error) => Some(error.to_string()),
     }
 }
 
