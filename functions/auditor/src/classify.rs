@@ -1,15 +1,18 @@
 //! One event, its findings. Stateless.
 
+pub(crate) mod summary;
+
 use jiff::Timestamp;
 use postern_core::decision::ApiVersion;
 use postern_core::event::AuditEvent;
 use postern_core::finding::{Actor, Category, Finding, FindingKind, FindingSource};
 use postern_core::image::Digest;
-use postern_host::problem::quoted;
 
-use crate::detection::{Catalogue, Detection, Own};
+use self::summary::Words;
+pub(crate) use self::summary::rendered;
+use crate::detection::{Catalogue, Detection, Own, Scene};
 use crate::parse::Unreadable;
-use crate::subject::{Subject, said, truncate};
+use crate::subject::{Subject, said};
 
 /// A finding, with what it may be paired by.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,26 +34,42 @@ pub fn classify(catalogue: &Catalogue, event: &AuditEvent) -> Vec<Observed> {
 
 /// As [`classify`], under another key: for an event whose own key is taken.
 pub(crate) fn classify_as(catalogue: &Catalogue, event: &AuditEvent, key: &str) -> Vec<Observed> {
-    if !catalogue.concerns(event.stream, &event.service) {
+    let mut candidates = candidates(catalogue, event).peekable();
+    if candidates.peek().is_none() {
         return Vec::new();
     }
     let subject = Subject::of(event);
-    let mut fired: Vec<&Detection> = catalogue
-        .iter()
-        .filter(|detection| detection.fires(event, &subject))
-        .collect();
+    let scene = scene(catalogue, event, &subject);
+    let mut fired: Vec<&Detection> = candidates.filter(|d| d.fires(scene)).collect();
     if fired
         .iter()
         .any(|detection| detection.category == Category::BreakGlass)
     {
         fired.retain(|detection| detection.category == Category::BreakGlass);
     }
+    fired.sort_by(|a, b| a.id.cmp(&b.id));
     let observed = |detection: &&Detection| Observed {
-        finding: of_event(detection, event, &subject, key),
+        finding: of_event(detection, scene, key),
         event_key: key.to_owned(),
         operation: subject.operation.clone(),
     };
     fired.iter().map(observed).collect()
+}
+
+fn candidates<'a>(
+    catalogue: &'a Catalogue,
+    event: &AuditEvent,
+) -> impl Iterator<Item = &'a Detection> {
+    let has_key = event.actor.key_name.is_some();
+    catalogue.candidates(event.stream, &event.service, &event.method, has_key)
+}
+
+fn scene<'a>(catalogue: &'a Catalogue, event: &'a AuditEvent, subject: &'a Subject) -> Scene<'a> {
+    Scene {
+        event,
+        subject,
+        trust: catalogue.trust(),
+    }
 }
 
 /// The finding about bytes that cannot be read.
@@ -87,7 +106,7 @@ pub(crate) fn reused_id(
 ) -> Observed {
     let detection = catalogue.own(Own::ReusedId);
     let subject = Subject::of(event);
-    let mut finding = of_event(detection, event, &subject, key);
+    let mut finding = of_event(detection, scene(catalogue, event, &subject), key);
     finding.at = now;
     Observed {
         finding,
@@ -128,43 +147,8 @@ pub(crate) fn blank(
     }
 }
 
-/// Fills the placeholders of a summary. What an actor wrote is shortened.
-pub(crate) fn rendered(template: &str, finding: &Finding, reason: &str) -> String {
-    let or = |text: Option<&str>, otherwise: &str| text.map_or(otherwise.to_owned(), quoted);
-    let justification = finding.justification.as_deref();
-    [
-        (
-            "{actor}",
-            or(finding.actor.principal.as_deref(), "someone unknown"),
-        ),
-        (
-            "{target}",
-            or(finding.target.as_deref(), "an unknown target"),
-        ),
-        (
-            "{image}",
-            or(
-                finding.images.first().map(String::as_str),
-                "an unknown image",
-            ),
-        ),
-        ("{id}", quoted(&finding.source.id)),
-        ("{reason}", sentence(reason)),
-        // Last, so that placeholders in what an actor wrote stay as they are.
-        (
-            "{why}",
-            justification.map_or("without a justification".to_owned(), |text| {
-                format!("because {:?}", quoted(text))
-            }),
-        ),
-    ]
-    .into_iter()
-    .fold(template.to_owned(), |text, (place, value)| {
-        text.replacen(place, &value, 1)
-    })
-}
-
-fn of_event(detection: &Detection, event: &AuditEvent, subject: &Subject, key: &str) -> Finding {
+fn of_event(detection: &Detection, scene: Scene<'_>, key: &str) -> Finding {
+    let Scene { event, subject, .. } = scene;
     let source = FindingSource {
         kind: event.source.as_str().to_owned(),
         id: event.id.clone(),
@@ -172,7 +156,7 @@ fn of_event(detection: &Detection, event: &AuditEvent, subject: &Subject, key: &
     };
     let says_verdict = matches!(detection.category, Category::BreakGlass | Category::DryRun);
     let mut finding = Finding {
-        severity: detection.severity_of(event, subject),
+        severity: detection.severity_of(scene),
         actor: subject.actor.clone(),
         target: subject.target.clone(),
         revision: subject.revision.clone(),
@@ -186,16 +170,14 @@ fn of_event(detection: &Detection, event: &AuditEvent, subject: &Subject, key: &
         bypassed_verdict: subject.overridden_verdict.clone().filter(|_| says_verdict),
         ..blank(detection, key, event.at, source)
     };
-    finding.summary = rendered(&detection.summary, &finding, said(&event.status_message));
+    let words = Words {
+        reason: said(&event.status_message),
+        resource: &event.resource,
+        method: &event.method,
+        refused: detection.is_refused(scene),
+    };
+    finding.summary = words.rendered(&detection.summary, &finding);
     finding
-}
-
-/// What a platform said, on one line and not endless.
-fn sentence(text: &str) -> String {
-    const LIMIT: usize = 600;
-    let mut text = text.replace(char::is_control, " ");
-    truncate(&mut text, LIMIT);
-    text
 }
 
 /// The same detection on the same event has the same id, whenever and wherever it is computed.

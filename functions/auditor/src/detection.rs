@@ -8,23 +8,35 @@ mod catalogue;
 mod condition;
 mod embedded;
 mod field;
+mod folder;
+mod glob;
+mod index;
+mod matcher;
+mod method;
+mod path;
 mod sample;
+mod severity;
+mod shape;
 mod trial;
+mod trust;
 
-use std::collections::BTreeSet;
-
-use postern_core::event::{AuditEvent, Stream};
+use postern_core::event::Stream;
 use postern_core::finding::{Category, Severity};
 use serde::Deserialize;
 
-pub use self::catalogue::{Catalogue, CatalogueError};
+pub use self::catalogue::{Catalogue, CatalogueError, Mistake};
 pub use self::condition::ConditionError;
+pub(crate) use self::condition::Scene;
 #[cfg(test)]
 pub(crate) use self::sample::set;
 pub use self::sample::{Sample, SampleError, Samples};
-pub use self::trial::{Trial, trials};
-use crate::detection::condition::{Condition, RawCondition, compile_all};
-use crate::subject::Subject;
+pub(crate) use self::severity::one_up;
+pub use self::trial::{Trial, never_firing, trials};
+pub use self::trust::Trust;
+use crate::classify::summary;
+use crate::detection::condition::{RawCondition, all_of};
+use crate::detection::matcher::{Matcher, RawMatch};
+use crate::detection::severity::{RawWhen, Severities};
 
 /// One detection.
 #[derive(Debug, Clone)]
@@ -33,7 +45,7 @@ pub struct Detection {
     pub id: String,
     /// What it is called.
     pub title: String,
-    /// How bad it is, at least.
+    /// How bad it is where nothing else is said.
     pub severity: Severity,
     /// What kind of thing it is.
     pub category: Category,
@@ -50,7 +62,7 @@ pub struct Detection {
     /// Entries that must, and must not, fire it.
     pub samples: Samples,
     matcher: Matcher,
-    louder: Vec<Vec<Condition>>,
+    severities: Severities,
 }
 
 /// What the program itself finds, without an entry that a pattern could match.
@@ -71,21 +83,6 @@ pub enum Own {
     Unrevoked,
 }
 
-#[derive(Debug, Clone)]
-enum Matcher {
-    Own(Own),
-    Entry(EntryMatcher),
-}
-
-#[derive(Debug, Clone)]
-struct EntryMatcher {
-    stream: Stream,
-    service: String,
-    resources: BTreeSet<String>,
-    methods: Vec<String>,
-    conditions: Vec<Condition>,
-}
-
 /// A file, as written.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -101,40 +98,33 @@ struct RawDetection {
     summary: String,
     #[serde(rename = "match")]
     matches: RawMatch,
+    failed: Option<Severity>,
+    #[serde(default)]
+    severity_when: Vec<RawWhen>,
     #[serde(default)]
     louder: Vec<Vec<RawCondition>>,
     samples: Samples,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct RawMatch {
-    own: Option<Own>,
-    log: Option<Stream>,
-    service: Option<String>,
-    #[serde(default)]
-    resource: BTreeSet<String>,
-    #[serde(default)]
-    method: Vec<String>,
-    #[serde(default, rename = "where")]
-    conditions: Vec<RawCondition>,
 }
 
 impl Detection {
     /// Compiles one file.
     ///
     /// # Errors
-    /// If the YAML or a condition in it cannot be understood.
+    /// If the YAML or something in it cannot be understood, or an actor's text could make it quiet.
     pub fn parse(yaml: &str) -> Result<Self, DetectionError> {
         let raw: RawDetection =
             serde_saphyr::from_str(yaml).map_err(|e| DetectionError::Yaml(e.to_string()))?;
+        if let Some(place) = summary::unknown_placeholder(&raw.summary) {
+            return Err(DetectionError::Placeholder(place.to_owned()));
+        }
         Ok(Self {
             matcher: raw.matches.compile()?,
-            louder: raw
-                .louder
-                .iter()
-                .map(|c| compile_all(c))
-                .collect::<Result<_, _>>()?,
+            severities: Severities::compile(
+                raw.severity,
+                raw.failed,
+                raw.severity_when,
+                raw.louder,
+            )?,
             id: raw.id,
             title: raw.title,
             severity: raw.severity,
@@ -156,134 +146,82 @@ impl Detection {
         }
     }
 
-    /// Whether it fires on this event.
-    pub fn fires(&self, event: &AuditEvent, subject: &Subject) -> bool {
+    /// When its severity is another one, in words: one line each, in the order in which it is asked.
+    pub fn severities_in_words(&self) -> Vec<(Option<Severity>, String)> {
+        let Severities {
+            failed,
+            when,
+            louder,
+            ..
+        } = &self.severities;
+        let refused = failed.map(|failed| (Some(failed), "if the call was refused".to_owned()));
+        let when = when.iter().map(|when| {
+            let severity = Some(when.severity);
+            (severity, format!("if {}", all_of(&when.conditions)))
+        });
+        let louder = louder
+            .iter()
+            .map(|conditions| (None, format!("if {}", all_of(conditions))));
+        refused.into_iter().chain(when).chain(louder).collect()
+    }
+
+    /// Whether stream, service and method are such that it may fire.
+    pub(crate) fn concerns(&self, stream: Stream, service: &str, method: &str) -> bool {
         match &self.matcher {
             Matcher::Own(_) => false,
-            Matcher::Entry(matcher) => matcher.fires(event, subject),
+            Matcher::Entry(matcher) => matcher.concerns(stream, service, method),
         }
     }
 
-    /// The severity for this event: the stated one, and one step up for each `louder` that holds.
-    /// Nothing lowers it.
-    pub fn severity_of(&self, event: &AuditEvent, subject: &Subject) -> Severity {
-        let holds =
-            |conditions: &&Vec<Condition>| conditions.iter().all(|c| c.holds(event, subject));
-        self.louder
-            .iter()
-            .filter(holds)
-            .fold(self.severity, |severity, _| one_up(severity))
-    }
-
-    fn spine(&self) -> Option<(Stream, &str)> {
+    /// Whether it fires on this.
+    pub(crate) fn fires(&self, scene: Scene<'_>) -> bool {
         match &self.matcher {
-            Matcher::Own(_) => None,
-            Matcher::Entry(matcher) => Some((matcher.stream, &matcher.service)),
+            Matcher::Own(_) => false,
+            Matcher::Entry(matcher) => matcher.fires(scene),
         }
     }
-}
 
-impl EntryMatcher {
-    fn fires(&self, event: &AuditEvent, subject: &Subject) -> bool {
-        event.stream == self.stream
-            && event.service == self.service
-            && (self.resources.is_empty() || self.resources.contains(&event.resource_kind))
-            && (self.methods.is_empty() || self.methods.iter().any(|m| ends_with(&event.method, m)))
-            && self
-                .conditions
-                .iter()
-                .all(|condition| condition.holds(event, subject))
+    /// The severity for this: of a refused attempt `failed`, else the first of `severityWhen` that
+    /// holds or the stated one, and one step up for each of `louder` that holds.
+    pub(crate) fn severity_of(&self, scene: Scene<'_>) -> Severity {
+        self.severities.of(scene)
     }
-}
 
-impl RawMatch {
-    fn compile(self) -> Result<Matcher, DetectionError> {
-        match self {
-            Self {
-                own: Some(own),
-                log: None,
-                service: None,
-                ..
-            } if self.resource.is_empty()
-                && self.method.is_empty()
-                && self.conditions.is_empty() =>
-            {
-                Ok(Matcher::Own(own))
-            }
-            Self {
-                own: None,
-                log: Some(stream),
-                service: Some(service),
-                ..
-            } => Ok(Matcher::Entry(EntryMatcher {
-                stream,
-                service,
-                resources: self.resource,
-                methods: self.method,
-                conditions: compile_all(&self.conditions)?,
-            })),
-            _ => Err(DetectionError::Match),
-        }
-    }
-}
-
-/// Methods are matched from the end, at a dot or slash: long and short forms of one name occur.
-fn ends_with(method: &str, suffix: &str) -> bool {
-    method
-        .strip_suffix(suffix)
-        .is_some_and(|head| head.is_empty() || head.ends_with(['.', '/']))
-}
-
-/// One step worse.
-pub(crate) const fn one_up(severity: Severity) -> Severity {
-    match severity {
-        Severity::Info => Severity::Low,
-        Severity::Low => Severity::Medium,
-        Severity::Medium => Severity::High,
-        Severity::High | Severity::Critical => Severity::Critical,
+    /// Whether this is told as an attempt that was refused.
+    pub(crate) fn is_refused(&self, scene: Scene<'_>) -> bool {
+        self.severities.failed_of(scene).is_some()
     }
 }
 
 /// Why a file is no detection.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum DetectionError {
     /// No YAML, or not of this form.
     #[error("{0}")]
     Yaml(String),
-    /// Neither `own` alone nor at least `log` and `service`.
-    #[error("`match` needs either `own` alone, or `log` and `service`")]
+    /// Neither `own` alone nor `log` with something else.
+    #[error(
+        "`match` needs either `own` alone, or `log` with at least one of `service`, `resource`, \
+         `method` and `where`"
+    )]
     Match,
     /// A condition that cannot be understood.
     #[error(transparent)]
     Condition(#[from] ConditionError),
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn methods_match_at_a_boundary() {
-        assert!(ends_with(
-            "google.cloud.run.v2.Services.UpdateService",
-            "Services.UpdateService"
-        ));
-        assert!(ends_with(
-            "/Services.UpdateService",
-            "Services.UpdateService"
-        ));
-        assert!(ends_with("UpdateService", "UpdateService"));
-        assert!(!ends_with(
-            "InternalServices.UpdateService",
-            "Services.UpdateService"
-        ));
-    }
-
-    #[test]
-    fn a_match_without_a_log_is_refused() {
-        let yaml =
-            "{id: a, title: a, severity: LOW, category: DENIED, attack: [], why: a, whatToDo: a,
-            falsePositives: [], summary: a, match: {service: x}, samples: []}";
-        assert_eq!(Detection::parse(yaml).unwrap_err(), DetectionError::Match);
-    }
+    /// A placeholder that nothing fills.
+    #[error("{{{0}}} is no placeholder of a summary; see detections/README.md")]
+    Placeholder(String),
+    /// What an actor writes would lower the severity.
+    #[error(
+        "`severityWhen` lowers the severity by {0}: no text that an actor controls lowers a severity; \
+         decide by `principal`, `resource`, `outcome` or `configured`"
+    )]
+    Lowered(String),
+    /// What an actor writes would make the detection quiet.
+    #[error(
+        "`where` does not hold because of {0}: no text that an actor controls makes a detection quiet; \
+         decide by `principal`, `resource`, `outcome` or `configured`"
+    )]
+    Quieted(String),
 }

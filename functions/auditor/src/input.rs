@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::{self, BufRead, Read as _};
 
 use jiff::Timestamp;
-use postern_core::event::AuditEvent;
+use postern_core::event::{AuditEvent, Stream};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -187,7 +187,7 @@ impl Entries<'_> {
 
     fn entry(&mut self, document: &[u8], entry: LogEntry<'_>, form: Form) {
         let result = parse::identity(&entry, form).and_then(|identity| {
-            if self.all || self.catalogue.concerns(identity.stream, entry.service()) {
+            if self.all || self.concerns(identity.stream, &entry) {
                 parse::typed(entry, form).map(Some)
             } else {
                 Ok(None)
@@ -206,6 +206,12 @@ impl Entries<'_> {
             }
             Err(reason) => self.unreadable(document, &reason),
         }
+    }
+
+    fn concerns(&self, stream: Stream, entry: &LogEntry<'_>) -> bool {
+        let (service, method) = (entry.service(), entry.method());
+        self.catalogue
+            .concerns(stream, service, method, entry.has_key())
     }
 
     fn unreadable(&mut self, document: &[u8], reason: &Unreadable) {

@@ -1,81 +1,145 @@
 //! All detections together.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
 
 use postern_core::event::Stream;
+use postern_host::config::TrustSet;
 
-use super::{Detection, DetectionError, Own, embedded};
+use super::index::Index;
+use super::{Detection, DetectionError, Own, Trust, embedded, folder};
 
-/// The detections of this program.
+/// The detections of this program, and what is ours.
 #[derive(Debug, Clone)]
 pub struct Catalogue {
     detections: Vec<Detection>,
     own: BTreeMap<Own, usize>,
-    concerned: BTreeSet<(&'static str, String)>,
+    trust: Trust,
+    index: Index,
 }
 
-/// Why files make no catalogue.
+/// Everything for which files make no catalogue.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CatalogueError {
+pub struct CatalogueError(pub Vec<Mistake>);
+
+/// A reason for which files make no catalogue.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Mistake {
     /// A file is no detection.
-    #[error("detection {id}: {error}")]
+    #[error("{file}: {error}")]
     Detection {
-        /// The name of its file.
-        id: String,
+        /// The file.
+        file: String,
         /// Why.
         error: DetectionError,
     },
     /// A file's name is not the id in it, or the id is there twice.
-    #[error("detection {0}: its id must be the name of its file, and stand in no other")]
-    Id(String),
-    /// Nothing describes one of the program's own findings.
-    #[error("no detection describes the program's own finding {0:?}")]
+    #[error("{file}: its id {id:?} must be the name of its file, and stand in no other")]
+    Id {
+        /// The file.
+        file: String,
+        /// The id in it.
+        id: String,
+    },
+    /// A file stands instead of one of the program's own findings, and describes another or none.
+    #[error("{file}: it stands instead of a built-in one, whose `match` has to stay `own: …`")]
+    Replaced {
+        /// The file.
+        file: String,
+    },
+    /// Nothing describes one of the program's own findings, or two do.
+    #[error("the program's own finding {0:?} is to be described by exactly one detection")]
     Own(Own),
+    /// A directory or a file that cannot be read, or is too large.
+    #[error("{file}: {reason}")]
+    File {
+        /// The file or directory.
+        file: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl fmt::Display for CatalogueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mistakes: Vec<_> = self.0.iter().map(ToString::to_string).collect();
+        f.write_str(&mistakes.join("\n"))
+    }
 }
 
 impl Catalogue {
-    /// Compiles the embedded files.
+    /// Compiles the embedded files. Nothing is known to be ours.
     ///
     /// # Errors
     /// If a file is wrong. The tests of this crate compile all of them.
     pub fn embedded() -> Result<Self, CatalogueError> {
-        Self::compile(embedded::FILES.iter().copied())
+        Self::load(None, &TrustSet::default())
     }
 
-    /// Compiles files by their names.
+    /// Compiles the embedded files together with the `*.yaml` of a directory: they are added, or stand
+    /// instead of the embedded one of the same id. Reads at most 500 files of at most 256 KiB.
     ///
     /// # Errors
-    /// If a file is wrong, an id is there twice, or one of the program's own findings has none.
-    pub fn compile<'a>(
-        files: impl IntoIterator<Item = (&'a str, &'a str)>,
-    ) -> Result<Self, CatalogueError> {
-        let mut detections: Vec<Detection> = Vec::new();
-        for (id, yaml) in files {
-            let detection = Detection::parse(yaml).map_err(|error| CatalogueError::Detection {
-                id: id.to_owned(),
-                error,
-            })?;
-            if detection.id != id || detections.iter().any(|known| known.id == id) {
-                return Err(CatalogueError::Id(id.to_owned()));
+    /// If the directory cannot be read or a file is wrong: all mistakes at once, by their files.
+    pub fn load(directory: Option<&Path>, trust: &TrustSet) -> Result<Self, CatalogueError> {
+        let (files, mut mistakes) = directory.map(folder::read).unwrap_or_default();
+        let mut detections = compiled(embedded_files(), &mut mistakes);
+        for detection in compiled(files, &mut mistakes) {
+            let known = detections
+                .iter_mut()
+                .find(|(_, known)| known.id == detection.1.id);
+            match known {
+                Some((_, known)) if known.own().is_some() && known.own() != detection.1.own() => {
+                    mistakes.push(Mistake::Replaced { file: detection.0 });
+                }
+                Some(known) => *known = detection,
+                None => detections.push(detection),
             }
-            detections.push(detection);
         }
-        let own: BTreeMap<_, _> = detections
-            .iter()
-            .enumerate()
-            .filter_map(|(i, d)| Some((d.own()?, i)))
-            .collect();
-        if let Some(missing) = ALL_OWN.into_iter().find(|own_| !own.contains_key(own_)) {
-            return Err(CatalogueError::Own(missing));
+        Self::of(detections, mistakes, trust)
+    }
+
+    /// The same detections where this is what is ours.
+    pub fn trusting(self, trust: &TrustSet) -> Self {
+        let trust = Trust::from(trust);
+        Self {
+            index: Index::new(&self.detections, &trust),
+            trust,
+            ..self
         }
-        let spines = detections.iter().filter_map(Detection::spine);
-        let concerned = spines
-            .map(|(stream, service)| (stream.as_str(), service.to_owned()))
-            .collect();
+    }
+
+    fn of(
+        detections: Vec<(String, Detection)>,
+        mut mistakes: Vec<Mistake>,
+        trust: &TrustSet,
+    ) -> Result<Self, CatalogueError> {
+        let detections: Vec<_> = detections.into_iter().map(|(_, d)| d).collect();
+        let of = |own: &Own| {
+            let mut places = detections
+                .iter()
+                .enumerate()
+                .filter(|(_, d)| d.own() == Some(*own));
+            let (place, _) = places.next()?;
+            places.next().is_none().then_some((*own, place))
+        };
+        let own: BTreeMap<_, _> = ALL_OWN.iter().filter_map(of).collect();
+        // Where a file could not be understood, what it describes is not missing besides.
+        if mistakes.is_empty() {
+            let missing = ALL_OWN.into_iter().filter(|known| !own.contains_key(known));
+            mistakes.extend(missing.map(Mistake::Own));
+        }
+        if !mistakes.is_empty() {
+            return Err(CatalogueError(mistakes));
+        }
+        let trust = Trust::from(trust);
         Ok(Self {
+            index: Index::new(&detections, &trust),
             detections,
             own,
-            concerned,
+            trust,
         })
     }
 
@@ -89,18 +153,71 @@ impl Catalogue {
         self.detections.iter().find(|detection| detection.id == id)
     }
 
+    /// What is ours.
+    pub(crate) fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
     /// The description of one of the program's own findings.
     pub(crate) fn own(&self, own: Own) -> &Detection {
-        // `compile` refuses a catalogue that lacks one.
+        // `of` refuses a catalogue that lacks one.
         &self.detections[self.own[&own]]
     }
 
-    /// Whether any detection looks at entries of this stream and service.
-    pub(crate) fn concerns(&self, stream: Stream, service: &str) -> bool {
-        self.concerned
-            .iter()
-            .any(|(s, name)| *s == stream.as_str() && name == service)
+    /// The detections that may fire on an entry of this stream, service and method, made with an
+    /// exported key or not. Allocates nothing.
+    pub(crate) fn candidates(
+        &self,
+        stream: Stream,
+        service: &str,
+        method: &str,
+        has_key: bool,
+    ) -> impl Iterator<Item = &Detection> {
+        let places = self.index.places(stream, service, method, has_key);
+        places
+            .map(|place| &self.detections[place])
+            .filter(move |detection| detection.concerns(stream, service, method))
     }
+
+    /// Whether there are any [`candidates`](Self::candidates).
+    pub(crate) fn concerns(
+        &self,
+        stream: Stream,
+        service: &str,
+        method: &str,
+        has_key: bool,
+    ) -> bool {
+        let mut candidates = self.candidates(stream, service, method, has_key);
+        candidates.next().is_some()
+    }
+}
+
+fn embedded_files() -> impl Iterator<Item = (String, String)> {
+    let owned = |(id, yaml): &(&str, &str)| (format!("{id}.yaml"), (*yaml).to_owned());
+    embedded::FILES.iter().map(owned)
+}
+
+/// What each file says. Files are (name, text); mistakes are put with the others.
+fn compiled(
+    files: impl IntoIterator<Item = (String, String)>,
+    mistakes: &mut Vec<Mistake>,
+) -> Vec<(String, Detection)> {
+    let mut detections: Vec<(String, Detection)> = Vec::new();
+    for (file, yaml) in files {
+        match Detection::parse(&yaml) {
+            Err(error) => mistakes.push(Mistake::Detection { file, error }),
+            Ok(Detection { id, .. }) if file_stem(&file) != id => {
+                mistakes.push(Mistake::Id { file, id });
+            }
+            Ok(detection) => detections.push((file, detection)),
+        }
+    }
+    detections
+}
+
+fn file_stem(file: &str) -> &str {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    name.strip_suffix(".yaml").unwrap_or(name)
 }
 
 const ALL_OWN: [Own; 6] = [
@@ -113,33 +230,4 @@ const ALL_OWN: [Own; 6] = [
 ];
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_file_of_the_folder_is_embedded_and_compiles() {
-        let catalogue = Catalogue::embedded().unwrap();
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/detections");
-        let mut files: Vec<_> = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|file| file.unwrap().file_name().into_string().unwrap())
-            .filter_map(|name| name.strip_suffix(".yaml").map(str::to_owned))
-            .collect();
-        files.sort();
-        let mut ids: Vec<_> = catalogue.iter().map(|d| d.id.clone()).collect();
-        ids.sort();
-        assert_eq!(ids, files);
-    }
-
-    #[test]
-    fn a_catalogue_without_the_programs_own_findings_is_refused() {
-        let files = embedded::FILES
-            .iter()
-            .copied()
-            .filter(|(id, _)| !id.starts_with("postern.audit"));
-        assert_eq!(
-            Catalogue::compile(files).unwrap_err(),
-            CatalogueError::Own(Own::UnreadableEntry)
-        );
-    }
-}
+mod tests;

@@ -1,10 +1,24 @@
 //! Conditions: tests of fields, joined by all, any and not.
 
-use postern_core::event::AuditEvent;
-use serde::Deserialize;
+mod raw;
+mod words;
 
-use super::field::Field;
+use postern_core::event::AuditEvent;
+use regex::Regex;
+
+pub(super) use self::raw::{OneOrMore, RawCondition, compile_all};
+pub(super) use self::words::all_of;
+use super::field::{Fact, Field};
+use super::trust::{Ours, Trust};
 use crate::subject::Subject;
+
+/// What conditions look at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scene<'a> {
+    pub(crate) event: &'a AuditEvent,
+    pub(crate) subject: &'a Subject,
+    pub(crate) trust: &'a Trust,
+}
 
 /// A compiled condition.
 #[derive(Debug, Clone)]
@@ -12,6 +26,8 @@ pub(super) enum Condition {
     All(Vec<Condition>),
     Any(Vec<Condition>),
     Not(Box<Condition>),
+    /// That list of the trust set is not empty.
+    Configured(Ours),
     Test(Vec<Field>, Test),
 }
 
@@ -22,32 +38,14 @@ pub(super) enum Test {
     Equals(Vec<String>),
     /// With one of these in it, whatever the case.
     Contains(Vec<String>),
-    /// Ending in one of these.
+    StartsWith(Vec<String>),
     EndsWith(Vec<String>),
+    /// Matched by this anywhere.
+    Matches(Regex),
     /// There and not empty; blank is not empty.
     Present(bool),
-}
-
-/// A condition as written: exactly one of `all`, `any`, `not`, or a `field` with one test.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub(super) struct RawCondition {
-    all: Option<Vec<RawCondition>>,
-    any: Option<Vec<RawCondition>>,
-    not: Option<Box<RawCondition>>,
-    field: Option<OneOrMore>,
-    equals: Option<OneOrMore>,
-    contains: Option<OneOrMore>,
-    ends_with: Option<OneOrMore>,
-    present: Option<bool>,
-}
-
-/// A text, or a list of alternatives.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
-pub(super) enum OneOrMore {
-    One(String),
-    More(Vec<String>),
+    /// In that list of the trust set.
+    In(Ours),
 }
 
 /// Why a condition cannot be understood.
@@ -58,116 +56,118 @@ pub enum ConditionError {
     Field(String),
     /// Not exactly one form.
     #[error(
-        "a condition is one of `all`, `any`, `not`, or `field` with one of `equals`, `contains`, `endsWith`, `present`"
+        "a condition is one of `all`, `any`, `not`, `configured`, or `field` with one of `equals`, \
+         `contains`, `startsWith`, `endsWith`, `matches`, `present`, `in`"
     )]
     Form,
-}
-
-/// Compiles a list, all of which must hold.
-pub(super) fn compile_all(raw: &[RawCondition]) -> Result<Vec<Condition>, ConditionError> {
-    raw.iter().map(RawCondition::compile).collect()
+    /// No alternatives: such a condition would never hold, or always.
+    #[error("a list in a condition has to have something in it")]
+    Empty,
+    /// No regular expression.
+    #[error("{expression:?} is no regular expression: {reason}")]
+    Expression {
+        /// As written.
+        expression: String,
+        /// Why.
+        reason: String,
+    },
 }
 
 impl Condition {
-    pub(super) fn holds(&self, event: &AuditEvent, subject: &Subject) -> bool {
+    pub(super) fn holds(&self, scene: Scene<'_>) -> bool {
         match self {
-            Self::All(all) => all.iter().all(|c| c.holds(event, subject)),
-            Self::Any(any) => any.iter().any(|c| c.holds(event, subject)),
-            Self::Not(not) => !not.holds(event, subject),
+            Self::All(all) => all.iter().all(|c| c.holds(scene)),
+            Self::Any(any) => any.iter().any(|c| c.holds(scene)),
+            Self::Not(not) => !not.holds(scene),
+            Self::Configured(ours) => scene.trust.configured(*ours),
             Self::Test(fields, test) => {
+                let passes = |value: &str| test.passes(value, scene.trust);
                 let found = fields
                     .iter()
-                    .any(|f| f.any(event, subject, &|value| test.passes(value)));
+                    .any(|f| f.any(scene.event, scene.subject, &passes));
                 found != matches!(test, Test::Present(false))
             }
+        }
+    }
+
+    /// Whether it can hold at all where this is what is ours.
+    pub(super) fn possible(&self, trust: &Trust) -> bool {
+        self.settled(trust) != Some(false)
+    }
+
+    /// What it is whatever the event, where the trust set alone settles it.
+    fn settled(&self, trust: &Trust) -> Option<bool> {
+        let of = |list: &[Self], decisive: bool| {
+            let settled: Vec<_> = list.iter().map(|c| c.settled(trust)).collect();
+            if settled.contains(&Some(decisive)) {
+                Some(decisive)
+            } else if settled.iter().all(|s| *s == Some(!decisive)) {
+                Some(!decisive)
+            } else {
+                None
+            }
+        };
+        match self {
+            Self::All(all) => of(all, false),
+            Self::Any(any) => of(any, true),
+            Self::Not(not) => not.settled(trust).map(|holds| !holds),
+            Self::Configured(ours) => Some(trust.configured(*ours)),
+            Self::Test(_, Test::In(ours)) if !trust.configured(*ours) => Some(false),
+            Self::Test(..) => None,
+        }
+    }
+
+    /// Whether it holds only where an exported key was used.
+    pub(super) fn needs_key(&self) -> bool {
+        match self {
+            Self::All(all) => all.iter().any(Self::needs_key),
+            Self::Any(any) => any.iter().all(Self::needs_key),
+            Self::Test(fields, test) => {
+                fields.iter().all(|f| *f == Field::Fact(Fact::KeyName))
+                    && !matches!(test, Test::Present(false))
+            }
+            Self::Not(_) | Self::Configured(_) => false,
+        }
+    }
+
+    /// The first place that holds an actor's own text.
+    pub(super) fn actors_text(&self) -> Option<&Field> {
+        match self {
+            Self::All(list) | Self::Any(list) => list.iter().find_map(Self::actors_text),
+            Self::Not(not) => not.actors_text(),
+            Self::Configured(_) => None,
+            Self::Test(fields, _) => fields.iter().find(|field| field.is_actors_text()),
+        }
+    }
+
+    /// The first place that holds an actor's own text and by whose content it stops to hold.
+    pub(super) fn quieted_by(&self) -> Option<&Field> {
+        match self {
+            Self::All(list) | Self::Any(list) => list.iter().find_map(Self::quieted_by),
+            Self::Not(not) => not.actors_text(),
+            Self::Test(_, Test::Present(false)) => self.actors_text(),
+            Self::Configured(_) | Self::Test(..) => None,
         }
     }
 }
 
 impl Test {
-    fn passes(&self, value: &str) -> bool {
+    fn passes(&self, value: &str, trust: &Trust) -> bool {
         match self {
             Self::Equals(any) => any.iter().any(|expected| expected == value),
             Self::Contains(any) => {
                 let value = value.to_lowercase();
                 any.iter().any(|part| value.contains(part))
             }
+            Self::StartsWith(any) => any.iter().any(|start| value.starts_with(start)),
             Self::EndsWith(any) => any.iter().any(|end| value.ends_with(end)),
-            Self::Present(_) => !value.is_empty(),
+            Self::Matches(expression) => expression.is_match(value),
+            // An empty array has no value at all.
+            Self::Present(_) => !matches!(value, "" | "{}"),
+            Self::In(ours) => trust.has(*ours, value),
         }
     }
 }
 
-impl RawCondition {
-    fn compile(&self) -> Result<Condition, ConditionError> {
-        match self {
-            Self {
-                all: Some(all),
-                any: None,
-                not: None,
-                field: None,
-                ..
-            } if self.tests() == 0 => Ok(Condition::All(compile_all(all)?)),
-            Self {
-                all: None,
-                any: Some(any),
-                not: None,
-                field: None,
-                ..
-            } if self.tests() == 0 => Ok(Condition::Any(compile_all(any)?)),
-            Self {
-                all: None,
-                any: None,
-                not: Some(not),
-                field: None,
-                ..
-            } if self.tests() == 0 => Ok(Condition::Not(Box::new(not.compile()?))),
-            Self {
-                all: None,
-                any: None,
-                not: None,
-                field: Some(fields),
-                ..
-            } if self.tests() == 1 => {
-                let fields = fields
-                    .list()
-                    .iter()
-                    .map(|f| Field::parse(f))
-                    .collect::<Result<_, _>>()?;
-                Ok(Condition::Test(
-                    fields,
-                    self.test().ok_or(ConditionError::Form)?,
-                ))
-            }
-            _ => Err(ConditionError::Form),
-        }
-    }
-
-    fn tests(&self) -> usize {
-        let lists = [&self.equals, &self.contains, &self.ends_with];
-        lists.iter().filter(|list| list.is_some()).count() + usize::from(self.present.is_some())
-    }
-
-    fn test(&self) -> Option<Test> {
-        let lower = |list: &OneOrMore| list.list().iter().map(|t| t.to_lowercase()).collect();
-        None.or(self.equals.as_ref().map(|list| Test::Equals(list.list())))
-            .or(self
-                .contains
-                .as_ref()
-                .map(|list| Test::Contains(lower(list))))
-            .or(self
-                .ends_with
-                .as_ref()
-                .map(|list| Test::EndsWith(list.list())))
-            .or(self.present.map(Test::Present))
-    }
-}
-
-impl OneOrMore {
-    fn list(&self) -> Vec<String> {
-        match self {
-            Self::One(text) => vec![text.clone()],
-            Self::More(texts) => texts.clone(),
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

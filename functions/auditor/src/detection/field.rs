@@ -1,62 +1,112 @@
 //! Places in an event that a condition looks at.
 
-use std::borrow::Cow;
+use std::fmt;
 
 use postern_core::event::AuditEvent;
 use serde_json::Value;
 
 use super::condition::ConditionError;
+use super::method::undated;
+use super::path::{self, Segment};
 use crate::subject::Subject;
 
-/// A place: a fact about the event, or a path into its labels, request or response.
+/// A place: a fact about the event, a label, or a path into foreign JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Field {
+    Fact(Fact),
+    /// A label of the entry.
+    Labels(Segment),
+    /// A label of the monitored resource.
+    ResourceLabels(Segment),
+    Path(Root, Vec<Segment>),
+}
+
+/// What an event says in one place, whatever its source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fact {
     /// The platform's own words, [`Subject::text`].
     Text,
     Method,
+    Service,
     Resource,
+    Project,
     StatusCode,
+    /// `success` or `failed`.
+    Outcome,
     /// Whether the deployment went through: `true`, `false`, or nothing.
     WentThrough,
     Justification,
-    /// A path that starts in the entry's labels.
-    Labels(Segment),
-    Request(Vec<Segment>),
-    Response(Vec<Segment>),
+    UserAgent,
+    Principal,
+    Via,
+    KeyName,
+    Ip,
+    Operation,
+    ReadOnly,
 }
 
-/// One step of a path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Segment {
-    /// A member by its name.
-    Key(String),
-    /// Members whose name has these parts in this order (`*` between them).
-    Pattern(Vec<String>),
-    /// Any element of an array.
-    Elements,
+/// Where a path starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Root {
+    Request,
+    Response,
+    ServiceData,
+    Metadata,
 }
+
+const FACTS: [(&str, Fact); 16] = [
+    ("text", Fact::Text),
+    ("method", Fact::Method),
+    ("service", Fact::Service),
+    ("resource", Fact::Resource),
+    ("project", Fact::Project),
+    ("statusCode", Fact::StatusCode),
+    ("outcome", Fact::Outcome),
+    ("wentThrough", Fact::WentThrough),
+    ("justification", Fact::Justification),
+    ("userAgent", Fact::UserAgent),
+    ("principal", Fact::Principal),
+    ("via", Fact::Via),
+    ("keyName", Fact::KeyName),
+    ("ip", Fact::Ip),
+    ("operation", Fact::Operation),
+    ("readOnly", Fact::ReadOnly),
+];
+
+const ROOTS: [(&str, Root); 4] = [
+    ("request", Root::Request),
+    ("response", Root::Response),
+    ("serviceData", Root::ServiceData),
+    ("metadata", Root::Metadata),
+];
+
+/// Members that hold what somebody wrote for people to read.
+const FREE_TEXT: [&str; 5] = [
+    "description",
+    "displayName",
+    "display_name",
+    "comment",
+    "justification",
+];
 
 impl Field {
-    /// Reads `text`, `method`, `labels["a.b/c"]`, `request.*.metadata.annotations["k"]`,
-    /// `response.status.conditions[].reason`.
+    /// Reads `text`, `labels["a.b/c"]`, `request.*.metadata.annotations["k"]`,
+    /// `response.status.conditions.reason`.
     pub(super) fn parse(written: &str) -> Result<Self, ConditionError> {
         let unknown = || ConditionError::Field(written.to_owned());
-        let segments = segments(written).ok_or_else(unknown)?;
-        let (first, rest) = segments.split_first().ok_or_else(unknown)?;
-        let Segment::Key(first) = first else {
+        let segments = path::segments(written).ok_or_else(unknown)?;
+        let Some((Segment::Name(first), rest)) = segments.split_first() else {
             return Err(unknown());
         };
+        let root = ROOTS.iter().find(|(name, _)| name == first);
+        let fact = FACTS.iter().find(|(name, _)| name == first);
         match (first.as_str(), rest) {
-            ("text", []) => Ok(Self::Text),
-            ("method", []) => Ok(Self::Method),
-            ("resource", []) => Ok(Self::Resource),
-            ("statusCode", []) => Ok(Self::StatusCode),
-            ("wentThrough", []) => Ok(Self::WentThrough),
-            ("justification", []) => Ok(Self::Justification),
             ("labels", [key]) => Ok(Self::Labels(key.clone())),
-            ("request", [_, ..]) => Ok(Self::Request(rest.to_vec())),
-            ("response", [_, ..]) => Ok(Self::Response(rest.to_vec())),
-            _ => Err(unknown()),
+            ("resourceLabels", [key]) => Ok(Self::ResourceLabels(key.clone())),
+            (_, [_, ..]) => root
+                .map(|(_, root)| Self::Path(*root, rest.to_vec()))
+                .ok_or_else(unknown),
+            (_, []) => fact.map(|(_, fact)| Self::Fact(*fact)).ok_or_else(unknown),
         }
     }
 
@@ -67,137 +117,115 @@ impl Field {
         subject: &Subject,
         passes: &dyn Fn(&str) -> bool,
     ) -> bool {
+        let labelled = |labels: &std::collections::BTreeMap<String, String>, key: &Segment| {
+            labels
+                .iter()
+                .any(|(name, value)| key.names(name) && passes(value))
+        };
+        match self {
+            Self::Fact(fact) => fact.any(event, subject, passes),
+            Self::Labels(key) => labelled(&event.labels, key),
+            Self::ResourceLabels(key) => labelled(&event.resource_labels, key),
+            Self::Path(root, path) => path::any(root.of(event), path, passes),
+        }
+    }
+
+    /// Whether what stands there is text that the actor is free to choose.
+    pub(super) fn is_actors_text(&self) -> bool {
+        match self {
+            Self::Fact(fact) => {
+                matches!(fact, Fact::Justification | Fact::UserAgent | Fact::Via)
+            }
+            Self::Labels(_) | Self::ResourceLabels(_) => true,
+            Self::Path(_, path) => path
+                .iter()
+                .filter_map(Segment::name)
+                .any(|name| FREE_TEXT.contains(&name)),
+        }
+    }
+}
+
+impl Fact {
+    fn any(self, event: &AuditEvent, subject: &Subject, passes: &dyn Fn(&str) -> bool) -> bool {
+        let maybe = |text: Option<&str>| text.is_some_and(passes);
+        let flag = |flag: Option<bool>| flag.is_some_and(|yes| passes(word(yes)));
         match self {
             Self::Text => passes(&subject.text),
-            Self::Method => passes(&event.method),
-            Self::Resource => passes(&event.resource),
-            Self::StatusCode => passes(&event.status_code.to_string()),
-            Self::WentThrough => subject
-                .went_through
-                .is_some_and(|yes| passes(&yes.to_string())),
-            Self::Justification => subject.justification.as_deref().is_some_and(passes),
-            Self::Labels(key) => event
-                .labels
-                .iter()
-                .any(|(name, value)| key.names(name) && passes(value)),
-            Self::Request(path) => walk(event.request.as_ref(), path, passes),
-            Self::Response(path) => walk(event.response.as_ref(), path, passes),
-        }
-    }
-}
-
-impl Segment {
-    fn names(&self, name: &str) -> bool {
-        match self {
-            Self::Key(key) => key == name,
-            Self::Pattern(parts) => matches_parts(parts, name),
-            Self::Elements => false,
-        }
-    }
-}
-
-fn walk(value: Option<&Value>, path: &[Segment], passes: &dyn Fn(&str) -> bool) -> bool {
-    let Some(value) = value else { return false };
-    let Some((segment, rest)) = path.split_first() else {
-        return passes(&scalar(value));
-    };
-    match (segment, value) {
-        (Segment::Elements, Value::Array(elements)) => elements
-            .iter()
-            .any(|element| walk(Some(element), rest, passes)),
-        (Segment::Key(key), Value::Object(members)) => walk(members.get(key), rest, passes),
-        (pattern @ Segment::Pattern(_), Value::Object(members)) => members
-            .iter()
-            .any(|(name, value)| pattern.names(name) && walk(Some(value), rest, passes)),
-        _ => false,
-    }
-}
-
-fn scalar(value: &Value) -> Cow<'_, str> {
-    match value {
-        Value::String(text) => Cow::Borrowed(text),
-        Value::Null => Cow::Borrowed(""),
-        other => Cow::Owned(other.to_string()),
-    }
-}
-
-/// The parts between the stars of a pattern, in order; the first and last are anchored.
-fn matches_parts(parts: &[String], name: &str) -> bool {
-    let [first, middle @ .., last] = parts else {
-        return false;
-    };
-    let Some(mut rest) = name
-        .strip_prefix(first.as_str())
-        .and_then(|n| n.strip_suffix(last.as_str()))
-    else {
-        return false;
-    };
-    for part in middle {
-        match rest.split_once(part.as_str()) {
-            Some((_, after)) => rest = after,
-            None => return false,
-        }
-    }
-    true
-}
-
-fn segments(written: &str) -> Option<Vec<Segment>> {
-    let mut segments = Vec::new();
-    let mut rest = written;
-    while !rest.is_empty() {
-        if let Some(after) = rest.strip_prefix("[]") {
-            segments.push(Segment::Elements);
-            rest = after;
-        } else if let Some(after) = rest.strip_prefix("[\"") {
-            let (name, after) = after.split_once("\"]")?;
-            segments.push(segment(name));
-            rest = after;
-        } else {
-            let word = rest.strip_prefix('.').unwrap_or(rest);
-            let end = word.find(['.', '[']).unwrap_or(word.len());
-            let (name, after) = word.split_at(end);
-            if name.is_empty() {
-                return None;
+            // By its name as logged, and by the one without the date of the interface.
+            Self::Method => {
+                let bare = undated(event.stream, &event.method);
+                passes(&event.method) || (bare != event.method && passes(bare))
             }
-            segments.push(segment(name));
-            rest = after;
+            Self::Service => passes(&event.service),
+            Self::Resource => passes(&event.resource),
+            Self::Project => passes(&event.project),
+            Self::StatusCode => passes(&event.status_code.to_string()),
+            Self::Outcome => passes(if refused(event) { "failed" } else { "success" }),
+            Self::WentThrough => flag(subject.went_through),
+            Self::Justification => maybe(subject.justification.as_deref()),
+            Self::UserAgent => maybe(event.user_agent.as_deref()),
+            Self::Principal => maybe(event.actor.principal.as_deref()),
+            Self::Via => event.actor.via.iter().any(|name| passes(name)),
+            Self::KeyName => maybe(event.actor.key_name.as_deref()),
+            Self::Ip => maybe(event.actor.ip.as_deref()),
+            Self::Operation => maybe(event.operation.as_deref()),
+            Self::ReadOnly => flag(event.read_only),
         }
     }
-    Some(segments)
 }
 
-fn segment(name: &str) -> Segment {
-    if name.contains('*') {
-        Segment::Pattern(name.split('*').map(str::to_owned).collect())
-    } else {
-        Segment::Key(name.to_owned())
+/// Whether the platform refused the call.
+pub(crate) const fn refused(event: &AuditEvent) -> bool {
+    event.status_code != 0
+}
+
+const fn word(yes: bool) -> &'static str {
+    if yes { "true" } else { "false" }
+}
+
+impl Root {
+    const fn of(self, event: &AuditEvent) -> Option<&Value> {
+        match self {
+            Self::Request => event.request.as_ref(),
+            Self::Response => event.response.as_ref(),
+            Self::ServiceData => event.service_data.as_ref(),
+            Self::Metadata => event.metadata.as_ref(),
+        }
+    }
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = |fact: &Fact| FACTS.iter().find(|(_, known)| known == fact);
+        match self {
+            Self::Fact(fact) => f.write_str(named(fact).map_or("", |(name, _)| name)),
+            Self::Labels(key) => write!(f, "labels{key}"),
+            Self::ResourceLabels(key) => write!(f, "resourceLabels{key}"),
+            Self::Path(root, path) => {
+                let known = ROOTS.iter().find(|(_, known)| known == root);
+                f.write_str(known.map_or("", |(name, _)| name))?;
+                path.iter().try_for_each(|segment| segment.fmt(f))
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
-    fn holds(field: &str, value: &Value, expected: &str) -> bool {
-        let Field::Response(path) = Field::parse(field).unwrap() else {
-            panic!("{field}")
-        };
-        walk(Some(value), &path, &|text| text == expected)
-    }
-
-    #[rstest::rstest]
-    #[case("response.a.b", "1", true)]
-    #[case("response.a.c", "1", false)]
-    #[case("response.*.b", "1", true)]
-    #[case("response.list[].k", "y", true)]
-    #[case("response.list[].k", "z", false)]
-    #[case(r#"response["x.y/z"].b"#, "3", true)]
-    #[case(r#"response["x*/z"].b"#, "3", true)]
-    #[case(r#"response["y*/z"].b"#, "3", false)]
-    fn paths_find_any_value(#[case] field: &str, #[case] expected: &str, #[case] found: bool) {
-        let value = json!({"a": {"b": 1}, "list": [{"k": "x"}, {"k": "y"}], "x.y/z": {"b": "3"}});
-        assert_eq!(holds(field, &value, expected), found);
+    #[test]
+    fn a_place_is_written_as_it_was_read() {
+        for written in [
+            "method",
+            "readOnly",
+            "labels[\"a.b/c\"]",
+            "resourceLabels[\"k\"]",
+            "request.*.metadata.annotations[\"x.y/z-*\"]",
+            "serviceData.policyDelta",
+        ] {
+            assert_eq!(Field::parse(written).unwrap().to_string(), written);
+        }
     }
 
     #[test]

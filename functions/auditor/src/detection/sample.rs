@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use postern_core::finding::Severity;
+use postern_host::config::TrustSet;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -18,6 +20,15 @@ pub struct Sample {
     pub name: String,
     /// Whether the detection must fire on it.
     pub fires: bool,
+    /// The severity that it must have; absent: any.
+    #[serde(default)]
+    pub severity: Option<Severity>,
+    /// Whether it is what somebody might try in order to slip through.
+    #[serde(default)]
+    pub evasion: bool,
+    /// What is ours when it comes. Nothing is taken over from the sample that this one is like.
+    #[serde(default)]
+    pub trust: TrustSet,
     /// The entry, written out.
     #[serde(default)]
     entry: Option<Value>,

@@ -46,6 +46,21 @@ impl LogEntry<'_> {
     }
 }
 
+impl LogEntry<'_> {
+    /// The method that was called, as logged.
+    pub(crate) fn method(&self) -> &str {
+        self.proto_payload
+            .as_ref()
+            .map_or("", |payload| &payload.method_name.0)
+    }
+
+    /// Whether an exported key was used.
+    pub(crate) fn has_key(&self) -> bool {
+        let payload = self.proto_payload.as_ref();
+        payload.is_some_and(|payload| !payload.authentication_info.key_name.0.is_empty())
+    }
+}
+
 /// The type of an audit entry's payload.
 pub(super) const AUDIT_LOG: &str = "type.googleapis.com/google.cloud.audit.AuditLog";
 
