@@ -24,7 +24,8 @@ const TRIES: usize = 16;
 /// Whose entries are believed, and from where. Empty: any.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Believed {
-    /// Projects whose entries are expected.
+    /// Projects (`organizations/N`, `folders/N`, `billingAccounts/N`) and AWS accounts whose entries
+    /// are expected.
     pub projects: Vec<String>,
     /// Subscriptions that may deliver, `projects/P/subscriptions/S`.
     pub subscriptions: Vec<String>,
@@ -190,9 +191,9 @@ impl Auditor {
 
     fn expected(&self, event: AuditEvent) -> Result<AuditEvent, Unreadable> {
         let known = &self.believed.projects;
-        // What is no project's cannot be of the wrong one; nothing is found in it.
-        let of_none = event.project.is_empty();
-        if known.is_empty() || of_none || known.contains(&event.project) {
+        // As written there: a project's id, `organizations/N`, `folders/N`, `billingAccounts/N`, or
+        // an AWS account.
+        if known.is_empty() || known.contains(&event.project) {
             Ok(event)
         } else {
             Err(Unreadable::UnexpectedProject(quoted(&event.project)))

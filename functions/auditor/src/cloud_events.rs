@@ -9,6 +9,7 @@ use postern_host::problem::quoted;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::input::Delivery;
 use crate::parse::{Form, Unreadable};
 use crate::push;
 
@@ -19,15 +20,6 @@ const BATCH_LIMIT: usize = 1000;
 const AUDIT_LOG_WRITTEN: &str = "google.cloud.audit.log.v1.written";
 /// Eventarc: a message was published, such as by a log sink.
 const MESSAGE_PUBLISHED: &str = "google.cloud.pubsub.topic.v1.messagePublished";
-
-/// One event's entry: the bytes, and the form that they have.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Carried<'a> {
-    /// The event as it came, for the quarantine.
-    pub(crate) raw: Cow<'a, [u8]>,
-    /// The entry in it, or why there is none.
-    pub(crate) entry: Result<(Cow<'a, [u8]>, Form), Unreadable>,
-}
 
 /// The attributes and the data of a structured event.
 #[derive(Deserialize)]
@@ -43,7 +35,7 @@ struct Structured<'a> {
 }
 
 /// Takes a request apart into its events; `None` if it is no CloudEvent in any mode.
-pub(crate) fn events<'a>(headers: &HeaderMap, body: &'a [u8]) -> Option<Vec<Carried<'a>>> {
+pub(crate) fn events<'a>(headers: &HeaderMap, body: &'a [u8]) -> Option<Vec<Delivery<'a>>> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let content_type = header(CONTENT_TYPE.as_str())
         .unwrap_or_default()
@@ -66,15 +58,15 @@ pub(crate) fn events<'a>(headers: &HeaderMap, body: &'a [u8]) -> Option<Vec<Carr
     let version = header("ce-specversion")?;
     let kind = header("ce-type")?;
     let entry = carried(version, kind, Cow::Borrowed(body));
-    Some(vec![Carried {
+    Some(vec![Delivery {
         raw: Cow::Borrowed(body),
         entry,
     }])
 }
 
 /// The entry in one structured event.
-pub(crate) fn structured(raw: &[u8]) -> Carried<'_> {
-    Carried {
+pub(crate) fn structured(raw: &[u8]) -> Delivery<'_> {
+    Delivery {
         raw: Cow::Borrowed(raw),
         entry: entry(raw),
     }

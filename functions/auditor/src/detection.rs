@@ -7,6 +7,7 @@
 mod catalogue;
 mod condition;
 mod embedded;
+pub mod export;
 mod field;
 mod folder;
 mod glob;
@@ -15,6 +16,7 @@ mod matcher;
 mod method;
 mod path;
 mod sample;
+mod schema;
 mod severity;
 mod shape;
 mod trial;
@@ -30,6 +32,7 @@ pub(crate) use self::condition::Scene;
 #[cfg(test)]
 pub(crate) use self::sample::set;
 pub use self::sample::{Sample, SampleError, Samples};
+pub use self::schema::SCHEMA;
 pub(crate) use self::severity::one_up;
 pub use self::trial::{Trial, never_firing, trials};
 pub use self::trust::Trust;

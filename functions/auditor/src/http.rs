@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Query, State};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::auditor::{Auditor, Received};
 use crate::cloud_events;
+use crate::input::{self, Delivery};
 use crate::push;
 
 /// The largest request: a Pub/Sub message (10 MB) as base64, with its envelope.
@@ -94,19 +96,12 @@ async fn receive_events(
 ) -> Result<Json<Report>, Problem> {
     identity.require(Right::Ingest)?;
     let body = read(body).await?;
-    let Some(events) = cloud_events::events(&headers, &body) else {
-        return Err(Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "NOT_A_CLOUD_EVENT",
-            "the request is no CloudEvent 1.0 in binary, structured or batch mode",
-        )
-        .remedy("send ce- headers, or application/cloudevents+json, or at most 1000 events as application/cloudevents-batch+json"));
-    };
+    let (route, deliveries) = deliveries(&headers, &body).ok_or_else(not_events)?;
     let mut report = Report::default();
-    for event in events {
-        let received = match event.entry {
-            Ok((entry, form)) => auditor.receive(&entry, "cloudevents", form).await,
-            Err(reason) => auditor.quarantine(&event.raw, "cloudevents", &reason).await,
+    for delivery in deliveries {
+        let received = match delivery.entry {
+            Ok((entry, form)) => auditor.receive(&entry, route, form).await,
+            Err(reason) => auditor.quarantine(&delivery.raw, route, &reason).await,
         };
         match received.map_err(outage)? {
             Received::Recorded(findings) => {
@@ -118,6 +113,38 @@ async fn receive_events(
         }
     }
     Ok(Json(report))
+}
+
+/// CloudEvents in any mode, or as plain JSON what AWS sends: events of EventBridge, `{"Records":[…]}`.
+fn deliveries<'a>(
+    headers: &HeaderMap,
+    body: &'a [u8],
+) -> Option<(&'static str, Vec<Delivery<'a>>)> {
+    if let Some(events) = cloud_events::events(headers, body) {
+        return Some(("cloudevents", events));
+    }
+    let json = headers.get(CONTENT_TYPE).is_some_and(|value| {
+        let value = value.to_str().unwrap_or_default();
+        let (kind, _) = value.split_once(';').unwrap_or((value, ""));
+        kind.trim().eq_ignore_ascii_case("application/json")
+    });
+    let deliveries = json.then(|| input::deliveries(body)).flatten()?;
+    Some(("json", deliveries))
+}
+
+fn not_events() -> Problem {
+    let detail =
+        "the request is no CloudEvent 1.0 in binary, structured or batch mode, and no JSON";
+    Problem::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "NOT_A_CLOUD_EVENT",
+        detail,
+    )
+    .remedy(
+        "send ce- headers, or application/cloudevents+json, or at most 1000 events as \
+         application/cloudevents-batch+json; or as application/json an event of EventBridge, or at \
+         most 10000 records of CloudTrail",
+    )
 }
 
 #[derive(Deserialize)]

@@ -28,7 +28,7 @@ async fn run() -> Result<(), StartError> {
     let config = postern_wiring::start(&Process)?;
     let adapters = Adapters::of(&config, &Process).await?;
     let store = Arc::new(adapters.store.clone());
-    let catalogue = Catalogue::embedded();
+    let catalogue = Catalogue::configured(&config.audit);
     let catalogue = catalogue.map_err(|error| StartError::Function(error.to_string()))?;
     let believed = Believed::from(&config.audit);
     let auditor = Arc::new(Auditor::new(store.clone(), catalogue, believed));

@@ -1,11 +1,16 @@
 //! What an event is about: derived once per event, from the places where each platform puts it.
 
+mod aws;
+mod cloud_functions;
 mod cloud_run;
+mod continuous_validation;
+mod ecs;
 mod gke;
 mod images;
+mod lambda;
 mod text;
 
-use postern_core::event::AuditEvent;
+use postern_core::event::{AuditEvent, EventSource, Stream};
 use postern_core::finding::{Actor, BypassedVerdict};
 use serde_json::Value;
 
@@ -38,13 +43,24 @@ pub struct Subject {
     pub overridden_verdict: Option<BypassedVerdict>,
     /// The platform's id of the operation.
     pub operation: Option<String>,
+    /// The images that, by this entry, are now running at the target: with their digest, or the digest
+    /// alone where the entry does not name the image it is of. Empty says nothing: most entries are
+    /// about something else, and some that are about this name no digest.
+    pub deployed: Vec<String>,
+    /// The revisions or versions that traffic or a tag was moved to by name.
+    pub traffic_to: Vec<String>,
 }
 
 impl Subject {
     /// What this event is about.
     pub fn of(event: &AuditEvent) -> Self {
         let mut subject = match (event.service.as_str(), event.resource_kind.as_str()) {
+            _ if event.source == EventSource::AwsCloudTrail => aws::subject(event),
+            _ if event.stream == Stream::ContinuousValidation => {
+                continuous_validation::subject(event)
+            }
             ("run.googleapis.com", _) => cloud_run::subject(event),
+            ("cloudfunctions.googleapis.com", _) => cloud_functions::subject(event),
             ("k8s.io", "k8s_cluster") => gke::subject(event),
             _ => Self::default(),
         };
@@ -66,6 +82,12 @@ impl Subject {
 fn text_at<'a>(value: Option<&'a Value>, path: &[&str]) -> &'a str {
     let found = value.and_then(|value| path.iter().try_fold(value, |value, key| value.get(key)));
     found.and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The members of a list at a path; none where there is no list.
+fn list_at<'a>(value: Option<&'a Value>, path: &[&str]) -> impl Iterator<Item = &'a Value> {
+    let found = value.and_then(|value| path.iter().try_fold(value, |value, key| value.get(key)));
+    found.and_then(Value::as_array).into_iter().flatten()
 }
 
 /// Cuts a text to so many characters.

@@ -1,7 +1,10 @@
 //! What the tests of this crate share.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use postern_core::case::{Case, CaseState};
@@ -147,5 +150,37 @@ impl AuditStore for MemoryStore {
 
     async fn case(&self, id: &str) -> Result<Option<Case>, Unavailable> {
         Ok(self.up()?.cases.get(id).cloned())
+    }
+}
+
+/// A directory of detections, of its own for one test.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new(files: &[(&str, &str)]) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("postern-detections-{}-{count}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir_all(&path).unwrap();
+        for (name, text) in files {
+            fs::write(path.join(name), text).unwrap();
+        }
+        Self(path)
+    }
+
+    pub(crate) fn load(&self) -> Result<Catalogue, crate::detection::CatalogueError> {
+        Catalogue::load(Some(&self.0), &Default::default())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // Whatever is left is in the temporary directory.
+        let _ = fs::remove_dir_all(&self.0);
     }
 }

@@ -239,7 +239,7 @@ fn auditor(
     adapters: &Adapters,
     notifier: Option<Arc<Notifier>>,
 ) -> Result<Auditor, Failure> {
-    let catalogue = Catalogue::embedded().map_err(Failure::mistake)?;
+    let catalogue = Catalogue::configured(&config.audit).map_err(Failure::mistake)?;
     let store = Arc::new(adapters.store.clone());
     let auditor = Auditor::new(store, catalogue, Believed::from(&config.audit));
     Ok(match notifier {

@@ -141,6 +141,15 @@ impl AuditEvent {
         }
     }
 
+    /// The method without the API date that some of AWS's names end in: `UpdateFunctionCode` for
+    /// `UpdateFunctionCode20150331v2`. Of other sources the method as it is.
+    pub fn short_method(&self) -> &str {
+        match self.source {
+            EventSource::GcpAudit => &self.method,
+            EventSource::AwsCloudTrail => without_date(&self.method),
+        }
+    }
+
     /// SHA-256 over what the event says. The same by whichever route it came: spelling, order of
     /// members and white space of the JSON do not matter, nor does when it was received.
     pub fn content(&self) -> Digest {
@@ -151,6 +160,23 @@ impl AuditEvent {
             // Strings, integers and JSON that was parsed before: there is nothing to fail on.
             Err(_) => Digest::of(self.key().as_bytes()),
         }
+    }
+}
+
+/// A name without `YYYYMMDD` or `YYYYMMDDvN` at its end.
+fn without_date(name: &str) -> &str {
+    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    let dated = match name.rsplit_once('v') {
+        Some((dated, version)) if !version.is_empty() && digits(version) => dated,
+        _ => name,
+    };
+    match dated
+        .len()
+        .checked_sub(8)
+        .and_then(|at| dated.split_at_checked(at))
+    {
+        Some((short, date)) if digits(date) && !short.is_empty() => short,
+        _ => name,
     }
 }
 
@@ -203,6 +229,33 @@ mod tests {
         let hash = event(r#"{"a":1,"b":{"c":2}}"#).content();
         assert_eq!(event(r#"{ "b": {"c":2}, "a":1 }"#).content(), hash);
         assert_ne!(event(r#"{"a":1,"b":{"c":3}}"#).content(), hash);
+    }
+
+    #[test]
+    fn the_date_of_an_api_is_no_part_of_its_method() {
+        for (method, short) in [
+            ("UpdateFunctionCode20150331v2", "UpdateFunctionCode"),
+            ("UpdateAlias20150331", "UpdateAlias"),
+            ("UpdateAlias", "UpdateAlias"),
+            ("PutEventv2", "PutEventv2"),
+            ("Sha2015", "Sha2015"),
+            ("20150331", "20150331"),
+            ("20150331v2", "20150331v2"),
+            ("é0150331", "é0150331"),
+            ("", ""),
+        ] {
+            let aws = AuditEvent {
+                source: EventSource::AwsCloudTrail,
+                method: method.to_owned(),
+                ..event("{}")
+            };
+            assert_eq!(aws.short_method(), short);
+            let google = AuditEvent {
+                method: method.to_owned(),
+                ..event("{}")
+            };
+            assert_eq!(google.short_method(), method);
+        }
     }
 
     #[test]

@@ -33,7 +33,7 @@ async fn run() -> Result<(), StartError> {
     let options = GateOptions::from_config(&config, adapters.system_policy.clone());
     let options = options.map_err(|error| StartError::Function(error.to_string()))?;
     let store = Arc::new(adapters.store.clone());
-    let catalogue = Catalogue::embedded();
+    let catalogue = Catalogue::configured(&config.audit);
     let catalogue = catalogue.map_err(|error| StartError::Function(error.to_string()))?;
     let believed = Believed::from(&config.audit);
     let auditor = Arc::new(Auditor::new(store.clone(), catalogue, believed));

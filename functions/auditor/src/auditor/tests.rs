@@ -254,15 +254,20 @@ async fn entries_of_unexpected_projects_are_not_believed() {
 }
 
 #[tokio::test]
-async fn an_entry_of_an_organization_is_kept_and_counted() {
-    let (auditor, store) = auditor(Believed {
-        projects: vec!["acme-shop".to_owned()],
-        ..Believed::default()
-    });
+async fn an_organization_is_expected_under_its_full_name() {
     let log = "organizations/1/logs/cloudaudit.googleapis.com%2Factivity";
     let entry = patched(&entry("gke-break-glass"), &[("/logName", log.into())]);
-    assert_eq!(receive(&auditor, &entry).await, Received::Recorded(0));
-    store.with(|state| assert!(state.quarantined.is_empty()));
+    for (listed, expected) in [
+        ("organizations/1", Received::Recorded(1)),
+        ("1", Received::Quarantined),
+        ("acme-shop", Received::Quarantined),
+    ] {
+        let (auditor, _) = auditor(Believed {
+            projects: vec![listed.to_owned()],
+            ..Believed::default()
+        });
+        assert_eq!(receive(&auditor, &entry).await, expected, "{listed}");
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::Path;
 
 use postern_core::event::Stream;
-use postern_host::config::TrustSet;
+use postern_host::config::{Audit, TrustSet};
 
 use super::index::Index;
 use super::{Detection, DetectionError, Own, Trust, embedded, folder};
@@ -76,6 +76,14 @@ impl Catalogue {
     /// If a file is wrong. The tests of this crate compile all of them.
     pub fn embedded() -> Result<Self, CatalogueError> {
         Self::load(None, &TrustSet::default())
+    }
+
+    /// Compiles what a configuration says.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn configured(audit: &Audit) -> Result<Self, CatalogueError> {
+        Self::load(audit.detections.as_deref().map(Path::new), &audit.trust)
     }
 
     /// Compiles the embedded files together with the `*.yaml` of a directory: they are added, or stand

@@ -8,7 +8,7 @@ use regex::Regex;
 
 pub(super) use self::raw::{OneOrMore, RawCondition, compile_all};
 pub(super) use self::words::all_of;
-use super::field::{Fact, Field};
+use super::field::{Fact, Field, Root};
 use super::trust::{Ours, Trust};
 use crate::subject::Subject;
 
@@ -127,6 +127,29 @@ impl Condition {
                     && !matches!(test, Test::Present(false))
             }
             Self::Not(_) | Self::Configured(_) => false,
+        }
+    }
+
+    /// Whether it holds only for what is not known to be a mere read.
+    pub(super) fn excludes_reads(&self) -> bool {
+        let Self::Not(not) = self else { return false };
+        let Self::Test(fields, Test::Equals(texts)) = &**not else {
+            return false;
+        };
+        *fields == [Field::Fact(Fact::ReadOnly)] && *texts == ["true"]
+    }
+
+    /// The member of the request that has to be true, where it says so and nothing else.
+    pub(super) fn requested_flag(&self) -> Option<&str> {
+        let Self::Test(fields, Test::Equals(texts)) = self else {
+            return None;
+        };
+        match fields.as_slice() {
+            [Field::Path(Root::Request, path)] if *texts == ["true"] => match path.as_slice() {
+                [only] => only.name(),
+                _ => None,
+            },
+            _ => None,
         }
     }
 

@@ -93,7 +93,7 @@ fn unreal(bytes: &[u8]) -> Option<String> {
 }
 
 fn read(bytes: &[u8]) -> Result<AuditEvent, Unreadable> {
-    parse::event(bytes, Form::LogEntry)
+    parse::event(bytes, Form::of(bytes))
 }
 
 /// The severity of what is found; `None` where nothing is.

@@ -172,6 +172,38 @@ async fn cloud_events_report_what_became_of_each() {
 }
 
 #[tokio::test]
+async fn what_aws_sends_is_taken_as_plain_json() {
+    let (router, store) = service(Believed::default());
+    let record = |id: &str| {
+        json!({"eventVersion": "1.11", "eventID": id, "eventTime": "2026-03-03T03:10:00Z",
+               "eventSource": "kms.amazonaws.com", "eventName": "Sign", "awsRegion": "eu-west-1",
+               "recipientAccountId": "111122223333", "userIdentity": {"invokedBy": "x"}})
+    };
+    let event = json!({"detail-type": "AWS API Call via CloudTrail", "account": "111122223333",
+                       "region": "eu-west-1", "detail": record("e-1")});
+    let file = json!({"Records": [record("e-1"), record("e-2"), {"eventVersion": "2"}]});
+    let headers = [("content-type", "Application/JSON; charset=utf-8")];
+    for (body, expected) in [
+        (
+            event,
+            json!({"recorded": 1, "known": 0, "quarantined": 0, "findings": 0}),
+        ),
+        (
+            file,
+            json!({"recorded": 1, "known": 1, "quarantined": 1, "findings": 0}),
+        ),
+    ] {
+        let request = request("/v1/events", &headers, body.to_string());
+        let (status, report) = answer(&router, request, caller(&[Right::Ingest])).await;
+        assert_eq!((status, report), (200, expected));
+    }
+    store.with(|state| {
+        let raw: Vec<_> = state.quarantined.iter().map(|raw| raw.as_slice()).collect();
+        assert_eq!(raw, [br#"{"eventVersion":"2"}"#]);
+    });
+}
+
+#[tokio::test]
 async fn cases_are_shown_to_those_who_may_look() {
     let (router, store) = service(Believed::default());
     let body = wrapped(entry("gke-break-glass").to_string().as_bytes());

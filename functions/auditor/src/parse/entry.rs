@@ -1,91 +1,86 @@
 //! The members of a `LogEntry` that matter, borrowed from its bytes.
 //!
 //! Sources: Cloud Logging API v2, `LogEntry`; `google.cloud.audit.AuditLog`. Members that are not
-//! named here are ignored.
+//! named here are ignored, and what only an event needs stays raw until there is one.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// Text that is borrowed where it holds no escapes.
-#[derive(Deserialize, Default, PartialEq, Eq, PartialOrd, Ord)]
-#[serde(transparent)]
-pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
+use super::text::{Text, or_default};
 
-pub(super) type Labels<'a> = BTreeMap<Text<'a>, Text<'a>>;
-
-/// A `LogEntry`.
+/// A `LogEntry`, with one or another view of its payload.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct LogEntry<'a> {
+pub(crate) struct LogEntry<'a, P = AuditLog<'a>> {
     #[serde(borrow, default)]
     pub(crate) log_name: Text<'a>,
     #[serde(borrow, default)]
     pub(super) insert_id: Text<'a>,
     #[serde(borrow, default)]
     pub(super) timestamp: Text<'a>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "or_default")]
     pub(super) resource: Resource<'a>,
     #[serde(borrow, default)]
-    pub(super) labels: Labels<'a>,
-    #[serde(borrow, default)]
+    pub(super) labels: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "or_default")]
     pub(super) operation: Operation<'a>,
-    #[serde(borrow, default, deserialize_with = "payload")]
-    pub(super) proto_payload: Option<AuditLog<'a>>,
+    #[serde(borrow, default)]
+    pub(super) split: Option<Split<'a>>,
+    #[serde(default = "none")]
+    pub(super) proto_payload: Option<P>,
+    #[serde(borrow, default)]
+    pub(super) json_payload: Option<&'a RawValue>,
 }
 
-impl LogEntry<'_> {
-    /// The service that was called; empty where there is no audit payload.
-    pub(crate) fn service(&self) -> &str {
-        self.proto_payload
-            .as_ref()
-            .map_or("", |payload| &payload.service_name.0)
-    }
-}
-
-impl LogEntry<'_> {
-    /// The method that was called, as logged.
-    pub(crate) fn method(&self) -> &str {
-        self.proto_payload
-            .as_ref()
-            .map_or("", |payload| &payload.method_name.0)
-    }
-
-    /// Whether an exported key was used.
-    pub(crate) fn has_key(&self) -> bool {
-        let payload = self.proto_payload.as_ref();
-        payload.is_some_and(|payload| !payload.authentication_info.key_name.0.is_empty())
-    }
+fn none<P>() -> Option<P> {
+    None
 }
 
 /// The type of an audit entry's payload.
 pub(super) const AUDIT_LOG: &str = "type.googleapis.com/google.cloud.audit.AuditLog";
 
-/// The payload, if it is or may be an `AuditLog`. Of any other only the type is read: its members can
-/// have the same names and other forms.
-fn payload<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<Option<AuditLog<'a>>, D::Error> {
-    let Some(raw) = Option::<&'a RawValue>::deserialize(from)? else {
-        return Ok(None);
-    };
-    let Typed { kind } = serde_json::from_str(raw.get()).map_err(D::Error::custom)?;
-    if kind.0.is_empty() || kind.0 == AUDIT_LOG {
-        serde_json::from_str(raw.get())
-            .map(Some)
-            .map_err(D::Error::custom)
-    } else {
-        Ok(Some(AuditLog {
-            kind,
-            ..AuditLog::default()
-        }))
+impl<'a> LogEntry<'a> {
+    /// Reads one in a single pass. Of a payload that is no `AuditLog` only the type is kept: its
+    /// members can have the same names and other forms, and then a second pass reads no others.
+    pub(super) fn read(text: &'a str) -> Result<Self, serde_json::Error> {
+        match serde_json::from_str::<Self>(text) {
+            Ok(mut entry) => {
+                if let Some(payload) = entry.proto_payload.as_mut().filter(|p| p.is_other()) {
+                    *payload = AuditLog::of_kind(std::mem::take(&mut payload.kind));
+                }
+                Ok(entry)
+            }
+            Err(error) => match serde_json::from_str::<LogEntry<'a, Typed<'a>>>(text) {
+                Ok(LogEntry {
+                    proto_payload: Some(Typed { kind }),
+                    log_name,
+                    insert_id,
+                    timestamp,
+                    resource,
+                    labels,
+                    operation,
+                    split,
+                    json_payload,
+                }) if AuditLog::of_kind(kind.clone()).is_other() => Ok(Self {
+                    proto_payload: Some(AuditLog::of_kind(kind)),
+                    log_name,
+                    insert_id,
+                    timestamp,
+                    resource,
+                    labels,
+                    operation,
+                    split,
+                    json_payload,
+                }),
+                _ => Err(error),
+            },
+        }
     }
 }
 
 /// `google.protobuf.Any`, without what is in it.
 #[derive(Deserialize)]
-struct Typed<'a> {
+pub(super) struct Typed<'a> {
     #[serde(borrow, default, rename = "@type")]
     kind: Text<'a>,
 }
@@ -96,20 +91,33 @@ pub(super) struct Resource<'a> {
     #[serde(borrow, default, rename = "type")]
     pub(super) kind: Text<'a>,
     #[serde(borrow, default)]
-    pub(super) labels: Labels<'a>,
+    pub(super) labels: Option<&'a RawValue>,
 }
 
-/// `LogEntryOperation`.
+/// `LogEntryOperation`. Its first and last entry have the same id.
 #[derive(Deserialize, Default)]
 pub(super) struct Operation<'a> {
     #[serde(borrow, default)]
     pub(super) id: Text<'a>,
 }
 
-/// `AuditLog`; request and response are read when something asks for them.
+/// `LogSplit`: the entry is a part of one that was too large.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct AuditLog<'a> {
+pub(super) struct Split<'a> {
+    #[serde(borrow, default)]
+    pub(super) uid: Text<'a>,
+    /// Left out of the first one, as proto3 leaves out every zero.
+    #[serde(default)]
+    pub(super) index: u32,
+    #[serde(default)]
+    pub(super) total_splits: u32,
+}
+
+/// `AuditLog`.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AuditLog<'a> {
     #[serde(borrow, default, rename = "@type")]
     pub(super) kind: Text<'a>,
     #[serde(borrow, default)]
@@ -118,16 +126,34 @@ pub(super) struct AuditLog<'a> {
     pub(super) method_name: Text<'a>,
     #[serde(borrow, default)]
     pub(super) resource_name: Text<'a>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "or_default")]
     pub(super) authentication_info: AuthenticationInfo<'a>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "or_default")]
     pub(super) request_metadata: RequestMetadata<'a>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "or_default")]
     pub(super) status: Status<'a>,
     #[serde(borrow, default)]
     pub(super) request: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub(super) response: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) service_data: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) metadata: Option<&'a RawValue>,
+}
+
+impl<'a> AuditLog<'a> {
+    fn of_kind(kind: Text<'a>) -> Self {
+        Self {
+            kind,
+            ..Self::default()
+        }
+    }
+
+    /// Whether it says that it is something else.
+    fn is_other(&self) -> bool {
+        !self.kind.is_empty() && &*self.kind != AUDIT_LOG
+    }
 }
 
 /// Who called.
@@ -137,38 +163,12 @@ pub(super) struct AuthenticationInfo<'a> {
     pub(super) email: Text<'a>,
     #[serde(borrow, default, rename = "principalSubject")]
     pub(super) subject: Text<'a>,
+    #[serde(borrow, default, rename = "thirdPartyPrincipal")]
+    pub(super) third_party: Option<&'a RawValue>,
     #[serde(borrow, default, rename = "serviceAccountKeyName")]
     pub(super) key_name: Text<'a>,
     #[serde(borrow, default, rename = "serviceAccountDelegationInfo")]
-    pub(super) delegation: Vec<Delegation<'a>>,
-}
-
-/// One hop of an impersonation.
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Delegation<'a> {
-    #[serde(borrow, default)]
-    principal_subject: Text<'a>,
-    #[serde(borrow, default)]
-    first_party_principal: FirstParty<'a>,
-}
-
-/// A Google identity within a hop.
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct FirstParty<'a> {
-    #[serde(borrow, default)]
-    principal_email: Text<'a>,
-}
-
-impl Delegation<'_> {
-    /// Its e-mail address, or else its subject.
-    pub(super) fn principal(&self) -> &str {
-        match &*self.first_party_principal.principal_email.0 {
-            "" => &self.principal_subject.0,
-            email => email,
-        }
-    }
+    pub(super) delegation: Option<&'a RawValue>,
 }
 
 /// Where from and with what.

@@ -2,10 +2,12 @@
 
 use postern_core::event::Stream;
 
-/// `projects/P/logs/L`, or the same of an organization, folder or billing account, where `L` is percent-encoded (Cloud Logging, `LogEntry.logName`).
+/// `projects/P/logs/L`, or the same of an organization, folder or billing account, where `L` is
+/// percent-encoded (Cloud Logging, `LogEntry.logName`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LogName<'a> {
-    project: Option<&'a str>,
+    owner: &'a str,
+    of_project: bool,
     log: &'a str,
 }
 
@@ -13,29 +15,38 @@ impl<'a> LogName<'a> {
     /// Reads a log's name.
     pub(super) fn parse(name: &'a str) -> Option<Self> {
         let (owner, log) = name.split_once("/logs/")?;
-        let (kind, owner) = owner.split_once('/')?;
+        let (kind, id) = owner.split_once('/')?;
         let word = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b':');
-        let known = matches!(
-            kind,
-            "projects" | "organizations" | "folders" | "billingAccounts"
-        );
-        let ok = known && !owner.is_empty() && owner.bytes().all(word) && !log.is_empty();
-        let project = (kind == "projects").then_some(owner);
-        (ok && log.len() <= 512).then_some(Self { project, log })
+        let of_project = kind == "projects";
+        let known = of_project || matches!(kind, "organizations" | "folders" | "billingAccounts");
+        let ok = known && !id.is_empty() && id.bytes().all(word) && !log.is_empty();
+        (ok && log.len() <= 512).then_some(Self {
+            owner: if of_project { id } else { owner },
+            of_project,
+            log,
+        })
     }
 
-    /// The project; empty where the log is not a project's.
-    pub(super) fn project(self) -> &'a str {
-        self.project.unwrap_or_default()
+    /// What the log belongs to, as `audit.projects` lists it: a project's id, or `organizations/N`,
+    /// `folders/N`, `billingAccounts/N`.
+    pub(super) fn owner(self) -> &'a str {
+        self.owner
     }
 
-    /// Nobody but Google writes to a log whose encoded name is one of these. Deployments are in the
-    /// logs of projects only.
+    /// Nobody but Google writes to an audit log, whose encoded name is one of these.
+    ///
+    /// The log of continuous validation is another matter: whoever may write log entries to a project
+    /// may write to it as well. What it says can be made up, so it may raise an alarm, but nothing
+    /// must ever be taken for harmless because it stood there.
     pub(super) fn stream(self) -> Stream {
         match self.log {
-            _ if self.project.is_none() => Stream::Other,
             "cloudaudit.googleapis.com%2Factivity" => Stream::Activity,
             "cloudaudit.googleapis.com%2Fsystem_event" => Stream::SystemEvent,
+            "cloudaudit.googleapis.com%2Fdata_access" => Stream::DataAccess,
+            "cloudaudit.googleapis.com%2Fpolicy" => Stream::PolicyDenied,
+            "binaryauthorization.googleapis.com%2Fcontinuous_validation" if self.of_project => {
+                Stream::ContinuousValidation
+            }
             _ => Stream::Other,
         }
     }
@@ -48,17 +59,38 @@ mod tests {
     #[test]
     fn projects_may_have_a_domain() {
         let name = LogName::parse("projects/example.com:shop/logs/x").unwrap();
-        assert_eq!(name.project(), "example.com:shop");
+        assert_eq!(name.owner(), "example.com:shop");
     }
 
     #[rstest::rstest]
     #[case("organizations/123")]
     #[case("folders/123")]
     #[case("billingAccounts/012345-567890-ABCDEF")]
-    fn other_owners_have_other_logs(#[case] owner: &str) {
+    fn other_owners_are_named_with_their_kind(#[case] owner: &str) {
         let name = format!("{owner}/logs/cloudaudit.googleapis.com%2Factivity");
         let name = LogName::parse(&name).unwrap();
-        assert_eq!((name.project(), name.stream()), ("", Stream::Other));
+        assert_eq!((name.owner(), name.stream()), (owner, Stream::Activity));
+        let validation =
+            format!("{owner}/logs/binaryauthorization.googleapis.com%2Fcontinuous_validation");
+        let validation = LogName::parse(&validation).unwrap();
+        assert_eq!(validation.stream(), Stream::Other);
+    }
+
+    #[rstest::rstest]
+    #[case("cloudaudit.googleapis.com%2Factivity", Stream::Activity)]
+    #[case("cloudaudit.googleapis.com%2Fsystem_event", Stream::SystemEvent)]
+    #[case("cloudaudit.googleapis.com%2Fdata_access", Stream::DataAccess)]
+    #[case("cloudaudit.googleapis.com%2Fpolicy", Stream::PolicyDenied)]
+    #[case(
+        "binaryauthorization.googleapis.com%2Fcontinuous_validation",
+        Stream::ContinuousValidation
+    )]
+    #[case("cloudaudit.googleapis.com%2fpolicy", Stream::Other)]
+    #[case("cloudaudit.googleapis.com/policy", Stream::Other)]
+    #[case("cloudaudit.googleapis.com%2Fpolicy_denied", Stream::Other)]
+    fn streams_have_exact_names(#[case] log: &str, #[case] expected: Stream) {
+        let name = format!("projects/demo-mart/logs/{log}");
+        assert_eq!(LogName::parse(&name).unwrap().stream(), expected);
     }
 
     #[test]

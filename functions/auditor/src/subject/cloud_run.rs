@@ -1,12 +1,15 @@
 //! Cloud Run's entries: system events carry the Knative v1 shape of a revision, service or execution
-//! (even for calls of the v2 API), activity entries the request as it was made.
+//! (even for calls of the v2 API), activity entries the request as it was made, in camelCase or
+//! snake_case.
+
+mod running;
 
 use postern_core::event::{AuditEvent, Stream};
 use postern_core::finding::Actor;
 use postern_core::target::Target;
 use serde_json::Value;
 
-use super::{Subject, images, text, text_at};
+use super::{Subject, images, list_at, text, text_at};
 
 const BREAK_GLASS: &str = "run.googleapis.com/binary-authorization-breakglass";
 const OPERATION: &str = "run.googleapis.com/operation-id";
@@ -30,6 +33,8 @@ pub(super) fn subject(event: &AuditEvent) -> Subject {
         target: target(event),
         revision: revision(event),
         images: images(event),
+        deployed: running::deployed(event, went_through(event)),
+        traffic_to: running::traffic_to(event),
         justification: justification(event),
         text: platform_text(event),
         went_through: went_through(event),
@@ -42,38 +47,41 @@ pub(super) fn subject(event: &AuditEvent) -> Subject {
     }
 }
 
+/// Kinds of resources: the monitored resource, the platform of targets, the label with the name, and
+/// the collection in resource names.
+const KINDS: [(&str, &str, &str, &str); 3] = [
+    ("cloud_run_job", "cloud-run-job", "job_name", "jobs"),
+    (
+        "cloud_run_worker_pool",
+        "cloud-run-worker-pool",
+        "worker_pool_name",
+        "workerPools",
+    ),
+    (
+        "cloud_run_revision",
+        "cloud-run",
+        "service_name",
+        "services",
+    ),
+];
+
 fn target(event: &AuditEvent) -> Option<String> {
-    let label = |name: &str| event.resource_labels.get(name).map(String::as_str);
-    let kinds = [
-        ("cloud_run_job", "cloud-run-job", "job_name", "jobs"),
-        (
-            "cloud_run_worker_pool",
-            "cloud-run-worker-pool",
-            "worker_pool_name",
-            "workerPools",
-        ),
-        (
-            "cloud_run_revision",
-            "cloud-run",
-            "service_name",
-            "services",
-        ),
-    ];
-    let (_, platform, name_label, collection) = kinds
-        .into_iter()
-        .find(|(kind, ..)| *kind == event.resource_kind)?;
-    let name = label(name_label)
-        .filter(|name| !name.is_empty())
-        .or_else(|| after(&event.resource, collection))?;
-    let location = label("location")
-        .filter(|location| !location.is_empty())
-        .or_else(|| after(&event.resource, "locations"))?;
+    let label = |name: &str| {
+        let label = event.resource_labels.get(name).map(String::as_str);
+        label.filter(|text| !text.is_empty())
+    };
+    let by_kind = KINDS.iter().find(|kind| kind.0 == event.resource_kind);
+    // Some calls are logged under a resource of no special kind.
+    let by_name = || KINDS.iter().find(|k| after(&event.resource, k.3).is_some());
+    let (_, platform, name_label, collection) = by_kind.or_else(by_name)?;
+    let name = label(name_label).or_else(|| after(&event.resource, collection))?;
+    let location = label("location").or_else(|| after(&event.resource, "locations"))?;
     let target = format!("{platform}:{}/{location}/{name}", event.project);
     target.parse::<Target>().is_ok().then_some(target)
 }
 
 /// The segment after a collection's name in a resource name.
-fn after<'a>(resource: &'a str, collection: &str) -> Option<&'a str> {
+pub(super) fn after<'a>(resource: &'a str, collection: &str) -> Option<&'a str> {
     let mut segments = resource
         .split('/')
         .skip_while(|segment| *segment != collection);
@@ -164,11 +172,7 @@ fn platform_text(event: &AuditEvent) -> String {
 }
 
 fn conditions(event: &AuditEvent) -> impl Iterator<Item = &Value> {
-    let conditions = event
-        .response
-        .as_ref()
-        .and_then(|r| r.pointer("/status/conditions"));
-    conditions.and_then(Value::as_array).into_iter().flatten()
+    list_at(event.response.as_ref(), &["status", "conditions"])
 }
 
 /// What the condition that stands for the whole says, or else the message about it.

@@ -25,12 +25,19 @@ pub(super) fn subject(event: &AuditEvent) -> Subject {
         .labels
         .get(BREAK_GLASS)
         .is_some_and(|value| value == "true");
+    let went_through = event.status_code == 0 && !failed;
+    let images = images::images_in(event.request.iter().chain(&event.response));
+    let starts = went_through && event.method.ends_with(".pods.create");
+    let running = images
+        .iter()
+        .filter(|image| starts && images::has_digest(image));
     Subject {
         target: target(event),
-        images: images::images_in(event.request.iter().chain(&event.response)),
+        deployed: running.cloned().collect(),
+        images,
         justification: (!why.is_empty()).then(|| why.to_owned()),
         text: format!("{}\n{said}", event.status_message).to_lowercase(),
-        went_through: Some(event.status_code == 0 && !failed),
+        went_through: Some(went_through),
         overridden: match verdict {
             Some(_) => Some(true),
             // The webhook noted the break-glass, and that there was nothing to override; unless it
@@ -120,7 +127,33 @@ fn reason(line: &str) -> Option<Reason> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::testing::{entry, patched, read};
+
+    #[test]
+    fn the_images_of_an_admitted_pod_are_running() {
+        let pod = entry("gke-break-glass");
+        let admitted = Subject::of(&read(&pod));
+        assert_eq!(admitted.deployed, admitted.images);
+        assert_eq!(admitted.deployed.len(), 1);
+        for change in [
+            ("/protoPayload/status/code", json!(7)),
+            ("/protoPayload/response/status", json!("Failure")),
+            (
+                "/protoPayload/methodName",
+                json!("io.k8s.core.v1.pods.patch"),
+            ),
+            (
+                "/protoPayload/request/spec/containers/0/image",
+                json!("r/a:v1"),
+            ),
+        ] {
+            let subject = Subject::of(&read(&patched(&pod, &[change])));
+            assert!(subject.deployed.is_empty(), "{subject:?}");
+        }
+    }
 
     #[test]
     fn the_overridden_result_becomes_a_reason() {

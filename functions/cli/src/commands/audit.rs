@@ -3,8 +3,13 @@
 mod classify;
 mod rules;
 
+use std::path::PathBuf;
+
 use clap::Subcommand;
 use postern_auditor::detection::Catalogue;
+use postern_host::config::Config;
+use postern_host::environment::Process;
+use postern_host::load;
 
 use crate::outcome::{Failure, Outcome};
 
@@ -28,6 +33,27 @@ pub(crate) async fn run(args: Args) -> Outcome {
     }
 }
 
-fn catalogue() -> Result<Catalogue, Failure> {
-    Catalogue::embedded().map_err(Failure::undetermined)
+/// Which detections there are, and what is ours.
+#[derive(clap::Args)]
+struct Detections {
+    /// A directory of detections that are added to the built-in ones, or stand instead of those of
+    /// the same id. Default: `audit.detections` of the configuration.
+    #[arg(long, value_name = "DIR")]
+    detections: Option<PathBuf>,
+    /// A configuration file; of it, `audit.trust` and `audit.detections` are used.
+    #[arg(long, value_name = "FILE", env = "POSTERN_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+impl Detections {
+    fn catalogue(&self) -> Result<Catalogue, Failure> {
+        let config = match &self.config {
+            Some(path) => load::load(Some(path), &Process).map_err(Failure::mistake)?,
+            None => Config::default(),
+        };
+        let audit = config.audit;
+        let directory = self.detections.clone();
+        let directory = directory.or(audit.detections.map(PathBuf::from));
+        Catalogue::load(directory.as_deref(), &audit.trust).map_err(Failure::mistake)
+    }
 }

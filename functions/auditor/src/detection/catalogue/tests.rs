@@ -1,39 +1,12 @@
 use std::fs;
 
 use super::*;
+use crate::testing::Folder;
 
-/// A directory of its own for one test.
-struct Folder(std::path::PathBuf);
-
-impl Folder {
-    fn new(files: &[(&str, &str)]) -> Self {
-        static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let name = format!("postern-detections-{}-{count}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir_all(&path).unwrap();
-        for (name, text) in files {
-            fs::write(path.join(name), text).unwrap();
-        }
-        Self(path)
-    }
-
-    fn load(&self) -> Result<Catalogue, CatalogueError> {
-        Catalogue::load(Some(&self.0), &TrustSet::default())
-    }
-
-    /// What is wrong, without the directory's name.
-    fn mistakes(&self) -> String {
-        let folder = format!("{}/", self.0.display());
-        self.load().unwrap_err().to_string().replace(&folder, "")
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // Whatever is left is in the temporary directory.
-        let _ = fs::remove_dir_all(&self.0);
-    }
+/// What is wrong, without the directory's name.
+fn mistakes(folder: &Folder) -> String {
+    let name = format!("{}/", folder.path().display());
+    folder.load().unwrap_err().to_string().replace(&name, "")
 }
 
 fn file(id: &str, matches: &str) -> String {
@@ -101,7 +74,7 @@ fn every_mistake_is_told_at_once_and_by_its_file() {
         ),
         ("zz.yaml", &"#".repeat(257 * 1024)),
     ]);
-    insta::assert_snapshot!(folder.mistakes(), @r#"
+    insta::assert_snapshot!(mistakes(&folder), @r#"
     zz.yaml: it is larger than 262144 bytes
     acme.form.yaml: `match` needs either `own` alone, or `log` with at least one of `service`, `resource`, `method` and `where`
     acme.name.yaml: its id "acme.other" must be the name of its file, and stand in no other
@@ -112,7 +85,7 @@ fn every_mistake_is_told_at_once_and_by_its_file() {
 
 #[test]
 fn a_directory_that_is_not_there_is_a_mistake() {
-    let absent = Folder::new(&[]).0.join("absent");
+    let absent = std::env::temp_dir().join("postern-absent/detections");
     let error = Catalogue::load(Some(&absent), &TrustSet::default()).unwrap_err();
     assert!(matches!(error.0[..], [Mistake::File { .. }]), "{error}");
 }

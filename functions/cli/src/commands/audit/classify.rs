@@ -11,7 +11,7 @@ use postern_core::event::AuditEvent;
 use postern_core::finding::Finding;
 use serde_json::json;
 
-use super::catalogue;
+use super::Detections;
 use crate::outcome::{Exit, Failure, Outcome};
 use crate::output;
 
@@ -32,6 +32,8 @@ pub(crate) struct Args {
     /// How findings are printed.
     #[arg(long, value_enum, default_value_t = Format::Ndjson)]
     format: Format,
+    #[command(flatten)]
+    detections: Detections,
 }
 
 const EXAMPLES: &str = "\
@@ -39,6 +41,7 @@ Examples:
   postern audit classify entries.ndjson
   gcloud logging read 'logName:\"cloudaudit.googleapis.com\" resource.type=\"cloud_run_revision\"' \\
       --format json | postern audit classify --format table
+  postern audit classify entries.ndjson --config postern.yaml --detections my-detections
   postern audit classify entries.ndjson | jq -r 'select(.category == \"BREAK_GLASS\") | .summary'";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -50,7 +53,7 @@ enum Format {
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
-    let catalogue = catalogue()?;
+    let catalogue = args.detections.catalogue()?;
     let mut reader = open(&args.file)?;
     if args.format == Format::Table {
         output::print(row("SEVERITY", "AT", "DETECTION", "SUMMARY"))?;

@@ -1,115 +1,82 @@
-//! `postern audit rules`: the detections, for people.
+//! `postern audit rules`: the detections, for people and for other tools.
 
-use clap::Subcommand;
-use postern_auditor::detection::{Catalogue, Detection, trials};
+mod export;
+mod list;
+mod show;
+mod test;
 
-use super::catalogue;
+use clap::{Subcommand, ValueEnum};
+use postern_auditor::detection;
+
+use super::Detections;
 use crate::outcome::{Exit, Failure, Outcome};
 use crate::output;
 
-/// List the detections, explain one, or hold all of them against their samples.
+/// List the detections, explain one, hold all of them against their samples, or export them.
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    detections: Detections,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  postern audit rules list
+  postern audit rules list --format json | jq -r '.detections[] | select(.severity == \"CRITICAL\").id'
+  postern audit rules show gcp.cloud-run.break-glass
+  postern audit rules test --detections my-detections
+  postern audit rules export --format logging-filter > filter.txt
+  postern audit rules export --format sigma --out sigma/";
 
 #[derive(Subcommand)]
 enum Command {
     /// List every detection.
-    List,
+    List {
+        /// How they are printed.
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
     /// Explain one: why it matters, what to do, when it is a false alarm.
     Show {
         /// Its id, such as gcp.cloud-run.break-glass.
         #[arg(value_name = "ID")]
         id: String,
     },
-    /// Hold every detection against its samples. Exits with 1 if one does not do what they say.
-    Test,
+    /// Hold every detection against its samples. Exits with 1 if one does not do what they say, or
+    /// could never fire because no log writes such an entry.
+    Test {
+        /// How the result is printed.
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
+    /// Print the JSON Schema of a detection's file, for editors.
+    Schema,
+    Export(export::Args),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Table,
+    /// One JSON object, for scripts.
+    Json,
 }
 
 pub(super) fn run(args: Args) -> Outcome {
-    let catalogue = catalogue()?;
+    let catalogue = args.detections.catalogue()?;
     match args.command {
-        Command::List => list(&catalogue),
-        Command::Show { id } => show(&catalogue, &id),
-        Command::Test => test(&catalogue),
-    }
-}
-
-fn list(catalogue: &Catalogue) -> Outcome {
-    for detection in catalogue.iter() {
-        output::print(format_args!(
-            "{:<35}  {:<8}  {:<13}  {}",
-            detection.id,
-            word(&detection.severity)?,
-            word(&detection.category)?,
-            detection.title
-        ))?;
-    }
-    Ok(Exit::Done)
-}
-
-fn show(catalogue: &Catalogue, id: &str) -> Outcome {
-    let detection = catalogue.get(id).ok_or_else(|| {
-        Failure::mistake(format_args!("there is no detection {id:?}"))
-            .remedy("postern audit rules list")
-    })?;
-    output::print(explanation(detection)?)?;
-    Ok(Exit::Done)
-}
-
-fn explanation(detection: &Detection) -> Result<String, Failure> {
-    let mut text = format!(
-        "{}\n{}\n\nSeverity  {}\nCategory  {}\n",
-        detection.id,
-        detection.title,
-        word(&detection.severity)?,
-        word(&detection.category)?
-    );
-    if !detection.attack.is_empty() {
-        text += &format!("ATT&CK    {}\n", detection.attack.join(", "));
-    }
-    text += &format!("\nWhy it matters\n  {}\n", detection.why.trim());
-    text += &format!("\nWhat to do\n  {}\n", detection.what_to_do.trim());
-    if !detection.false_positives.is_empty() {
-        text += &format!(
-            "\nFalse alarms\n  {}\n",
-            detection.false_positives.join("\n  ")
-        );
-    }
-    let samples = detection.samples.bytes().map_err(Failure::undetermined)?;
-    for (fires, title) in [(true, "Fires on"), (false, "Does not fire on")] {
-        let names: Vec<_> = samples
-            .iter()
-            .filter(|(s, _)| s.fires == fires)
-            .map(|(s, _)| s.name.as_str())
-            .collect();
-        if !names.is_empty() {
-            text += &format!("\n{title}\n  {}\n", names.join("\n  "));
+        Command::List { format } => list::list(&catalogue, format),
+        Command::Show { id } => show::show(&catalogue, &id),
+        Command::Test { format } => test::test(&catalogue, format),
+        Command::Schema => {
+            output::print(detection::SCHEMA.trim_end())?;
+            Ok(Exit::Done)
         }
+        Command::Export(args) => export::export(&catalogue, &args),
     }
-    Ok(text.trim_end().to_owned())
-}
-
-fn test(catalogue: &Catalogue) -> Outcome {
-    let trials = trials(catalogue).map_err(Failure::mistake)?;
-    let mut broken = 0;
-    for trial in trials.iter().filter(|trial| !trial.holds()) {
-        broken += 1;
-        let did = if trial.fired {
-            "fires on"
-        } else {
-            "does not fire on"
-        };
-        output::print(format_args!("{} {did} {:?}", trial.detection, trial.sample))?;
-    }
-    output::print(format_args!(
-        "{} detections, {} samples, {broken} broken",
-        catalogue.iter().count(),
-        trials.len()
-    ))?;
-    Ok(if broken == 0 { Exit::Done } else { Exit::No })
 }
 
 /// The word of a value as it stands in JSON.
