@@ -115,8 +115,18 @@ impl Detection {
     /// # Errors
     /// If the YAML or something in it cannot be understood, or an actor's text could make it quiet.
     pub fn parse(yaml: &str) -> Result<Self, DetectionError> {
-        let raw: RawDetection =
-            serde_saphyr::from_str(yaml).map_err(|e| DetectionError::Yaml(e.to_string()))?;
+        let raw = serde_saphyr::from_str(yaml).map_err(|e| DetectionError::Yaml(e.to_string()))?;
+        Self::compile(raw)
+    }
+
+    /// As [`parse`](Self::parse), of a file that was read before.
+    #[cfg(test)]
+    fn of(file: serde_json::Value) -> Result<Self, DetectionError> {
+        let raw = serde_json::from_value(file).map_err(|e| DetectionError::Yaml(e.to_string()))?;
+        Self::compile(raw)
+    }
+
+    fn compile(raw: RawDetection) -> Result<Self, DetectionError> {
         if let Some(place) = summary::unknown_placeholder(&raw.summary) {
             return Err(DetectionError::Placeholder(place.to_owned()));
         }

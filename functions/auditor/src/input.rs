@@ -68,7 +68,6 @@ pub fn classify_reader(
         all,
         now,
         each,
-        usual: Form::LogEntry,
         parts: Assembly::new(),
         outcome: Ok(()),
     };
@@ -111,20 +110,19 @@ struct Entries<'a> {
     all: bool,
     now: Timestamp,
     each: &'a mut dyn FnMut(Classified) -> io::Result<()>,
-    /// The form of the document before: most likely that of the next one. A wrong guess costs time
-    /// and changes nothing.
-    usual: Form,
     parts: Assembly,
     outcome: io::Result<()>,
 }
 
 impl Entries<'_> {
     fn take(&mut self, document: &[u8], form: Form, depth: usize) {
-        let likely = match form {
-            Form::LogEntryData => form,
-            _ => self.usual,
+        // No document is both. Which one is tried first costs time and changes nothing.
+        let tries: &[Form] = match (form, likely(document)) {
+            (Form::LogEntryData, _) => &[Form::LogEntryData],
+            (_, Form::CloudTrail) => &[Form::CloudTrail, Form::LogEntry],
+            _ => &[Form::LogEntry, Form::CloudTrail],
         };
-        if self.is_itself(document, likely) {
+        if tries.iter().any(|form| self.is_itself(document, *form)) {
             return;
         }
         let opened = if depth == 0 {
@@ -133,10 +131,7 @@ impl Entries<'_> {
             envelope::open(document, form)
         };
         match opened {
-            Ok(Opened::Itself(form)) => {
-                self.usual = form;
-                self.read(document, form);
-            }
+            Ok(Opened::Itself(form)) => self.read(document, form),
             Ok(Opened::One(inside, form)) => self.take(&inside, form, depth - 1),
             Ok(Opened::Many(documents, form)) => {
                 for document in documents {
@@ -147,7 +142,7 @@ impl Entries<'_> {
         }
     }
 
-    /// Takes a document that is itself an entry or record of this form.
+    /// Takes a document that is itself an entry or record of this form, if it is one.
     fn is_itself(&mut self, document: &[u8], form: Form) -> bool {
         if form == Form::CloudTrail {
             let record = cloud_trail::record(document).ok();
@@ -248,6 +243,25 @@ impl Entries<'_> {
             self.given_up(&given_up);
         }
         self.outcome
+    }
+}
+
+/// The form that a document has, most likely, by the name of its first member.
+fn likely(document: &[u8]) -> Form {
+    let name = document.strip_prefix(b"{\"").unwrap_or_default();
+    let name = name.split(|byte| *byte == b'"').next().unwrap_or_default();
+    match name {
+        b"eventVersion"
+        | b"userIdentity"
+        | b"eventTime"
+        | b"eventSource"
+        | b"eventName"
+        | b"awsRegion"
+        | b"additionalEventData"
+        | b"errorCode"
+        | b"eventCategory"
+        | b"eventID" => Form::CloudTrail,
+        _ => Form::LogEntry,
     }
 }
 

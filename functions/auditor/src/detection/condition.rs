@@ -9,6 +9,7 @@ use regex::Regex;
 pub(super) use self::raw::{OneOrMore, RawCondition, compile_all};
 pub(super) use self::words::all_of;
 use super::field::{Fact, Field, Root};
+use super::path::Seen;
 use super::trust::{Ours, Trust};
 use crate::subject::Subject;
 
@@ -81,7 +82,7 @@ impl Condition {
             Self::Not(not) => !not.holds(scene),
             Self::Configured(ours) => scene.trust.configured(*ours),
             Self::Test(fields, test) => {
-                let passes = |value: &str| test.passes(value, scene.trust);
+                let passes = |seen: Seen<'_>| test.passes(seen, scene.trust);
                 let found = fields
                     .iter()
                     .any(|f| f.any(scene.event, scene.subject, &passes));
@@ -175,7 +176,8 @@ impl Condition {
 }
 
 impl Test {
-    fn passes(&self, value: &str, trust: &Trust) -> bool {
+    fn passes(&self, seen: Seen<'_>, trust: &Trust) -> bool {
+        let value = seen.text;
         match self {
             Self::Equals(any) => any.iter().any(|expected| expected == value),
             Self::Contains(any) => {
@@ -185,8 +187,7 @@ impl Test {
             Self::StartsWith(any) => any.iter().any(|start| value.starts_with(start)),
             Self::EndsWith(any) => any.iter().any(|end| value.ends_with(end)),
             Self::Matches(expression) => expression.is_match(value),
-            // An empty array has no value at all.
-            Self::Present(_) => !matches!(value, "" | "{}"),
+            Self::Present(_) => !seen.is_empty,
             Self::In(ours) => trust.has(*ours, value),
         }
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::condition::ConditionError;
 use super::method::undated;
-use super::path::{self, Segment};
+use super::path::{self, Seen, Segment};
 use crate::subject::Subject;
 
 /// A place: a fact about the event, a label, or a path into foreign JSON.
@@ -115,12 +115,12 @@ impl Field {
         &self,
         event: &AuditEvent,
         subject: &Subject,
-        passes: &dyn Fn(&str) -> bool,
+        passes: &dyn Fn(Seen<'_>) -> bool,
     ) -> bool {
         let labelled = |labels: &std::collections::BTreeMap<String, String>, key: &Segment| {
             labels
                 .iter()
-                .any(|(name, value)| key.names(name) && passes(value))
+                .any(|(name, value)| key.names(name) && passes(value.as_str().into()))
         };
         match self {
             Self::Fact(fact) => fact.any(event, subject, passes),
@@ -146,7 +146,8 @@ impl Field {
 }
 
 impl Fact {
-    fn any(self, event: &AuditEvent, subject: &Subject, passes: &dyn Fn(&str) -> bool) -> bool {
+    fn any(self, event: &AuditEvent, subject: &Subject, passes: &dyn Fn(Seen<'_>) -> bool) -> bool {
+        let passes = |text: &str| passes(text.into());
         let maybe = |text: Option<&str>| text.is_some_and(passes);
         let flag = |flag: Option<bool>| flag.is_some_and(|yes| passes(word(yes)));
         match self {

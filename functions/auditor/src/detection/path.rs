@@ -3,7 +3,6 @@
 //! A path goes through arrays by itself: any element will do. Names are the same in camelCase and
 //! snake_case, as they are for protobuf's JSON, so that neither spelling slips through.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde_json::Value;
@@ -80,26 +79,42 @@ fn segment(name: &str, plain: fn(String) -> Segment) -> Segment {
     }
 }
 
+/// A value as a text to compare with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen<'a> {
+    pub(super) text: &'a str,
+    /// Whether there is nothing: an empty text, null or an empty object. An empty array has no value.
+    pub(super) is_empty: bool,
+}
+
+impl<'a> From<&'a str> for Seen<'a> {
+    fn from(text: &'a str) -> Self {
+        Self {
+            text,
+            is_empty: text.is_empty(),
+        }
+    }
+}
+
 /// Whether any value at the end of the path passes.
-pub(super) fn any(value: Option<&Value>, path: &[Segment], passes: &dyn Fn(&str) -> bool) -> bool {
+pub(super) fn any(
+    value: Option<&Value>,
+    path: &[Segment],
+    passes: &dyn Fn(Seen<'_>) -> bool,
+) -> bool {
     let Some(value) = value else { return false };
     match (value, path) {
         (Value::Array(elements), _) => elements.iter().any(|e| any(Some(e), path, passes)),
-        (value, []) => passes(&written(value)),
+        (Value::String(text), []) => passes(text.as_str().into()),
+        (Value::Null, []) => passes("".into()),
+        (value, []) => passes(Seen {
+            text: &value.to_string(),
+            is_empty: value.as_object().is_some_and(serde_json::Map::is_empty),
+        }),
         (Value::Object(members), [segment, rest @ ..]) => members
             .iter()
             .any(|(name, value)| segment.names(name) && any(Some(value), rest, passes)),
         _ => false,
-    }
-}
-
-/// A value as a text to compare with. Nothing and an empty object are as good as empty where it is
-/// asked whether there is something; see `Test::Present`.
-fn written(value: &Value) -> Cow<'_, str> {
-    match value {
-        Value::String(text) => Cow::Borrowed(text),
-        Value::Null => Cow::Borrowed(""),
-        other => Cow::Owned(other.to_string()),
     }
 }
 
@@ -146,8 +161,8 @@ mod tests {
     use super::*;
 
     fn found(path: &str, value: &Value, expected: &str) -> bool {
-        any(Some(value), &segments(path).unwrap(), &|text| {
-            text == expected
+        any(Some(value), &segments(path).unwrap(), &|seen| {
+            seen.text == expected
         })
     }
 

@@ -72,7 +72,7 @@ pub fn never_firing(trials: &[Trial]) -> Vec<(&str, &str)> {
 }
 
 fn trial(detection: &Detection, sample: &Sample, bytes: &[u8]) -> Trial {
-    let severity = outcome(detection, sample, &read(bytes));
+    let severity = Case::new(sample, bytes).outcome(detection);
     Trial {
         detection: detection.id.clone(),
         sample: sample.name.clone(),
@@ -85,34 +85,45 @@ fn trial(detection: &Detection, sample: &Sample, bytes: &[u8]) -> Trial {
     }
 }
 
+/// A sample, read.
+struct Case {
+    event: Result<(AuditEvent, Subject), Unreadable>,
+    trust: Trust,
+}
+
+impl Case {
+    fn new(sample: &Sample, bytes: &[u8]) -> Self {
+        let event = parse::event(bytes, Form::of(bytes));
+        Self {
+            event: event.map(|event| {
+                let subject = Subject::of(&event);
+                (event, subject)
+            }),
+            trust: Trust::from(&sample.trust),
+        }
+    }
+
+    /// The severity of what is found; `None` where nothing is.
+    fn outcome(&self, detection: &Detection) -> Option<Severity> {
+        match (detection.own(), &self.event) {
+            (Some(Own::UnreadableEntry), event) => event.is_err().then_some(detection.severity),
+            (_, Ok((event, subject))) => {
+                let scene = Scene {
+                    event,
+                    subject,
+                    trust: &self.trust,
+                };
+                detection.fires(scene).then(|| detection.severity_of(scene))
+            }
+            (_, Err(_)) => None,
+        }
+    }
+}
+
 fn unreal(bytes: &[u8]) -> Option<String> {
     match serde_json::from_slice(bytes) {
         Ok(entry) => shape::check(&entry).err(),
         Err(error) => Some(error.to_string()),
-    }
-}
-
-fn read(bytes: &[u8]) -> Result<AuditEvent, Unreadable> {
-    parse::event(bytes, Form::of(bytes))
-}
-
-/// The severity of what is found; `None` where nothing is.
-fn outcome(
-    detection: &Detection,
-    sample: &Sample,
-    event: &Result<AuditEvent, Unreadable>,
-) -> Option<Severity> {
-    match (detection.own(), event) {
-        (Some(Own::UnreadableEntry), event) => event.is_err().then_some(detection.severity),
-        (_, Ok(event)) => {
-            let scene = Scene {
-                event,
-                subject: &Subject::of(event),
-                trust: &Trust::from(&sample.trust),
-            };
-            detection.fires(scene).then(|| detection.severity_of(scene))
-        }
-        (_, Err(_)) => None,
     }
 }
 

@@ -186,7 +186,7 @@ async fn what_aws_sends_is_taken_as_plain_json() {
     for (body, expected) in [
         (
             event,
-            json!({"recorded": 1, "known": 0, "quarantined": 0, "findings": 0}),
+            json!({"recorded": 1, "known": 0, "quarantined": 0, "findings": 1}),
         ),
         (
             file,

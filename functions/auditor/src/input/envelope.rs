@@ -41,7 +41,7 @@ struct Shape<'a> {
     #[serde(rename = "detail-type")]
     detail_type: Option<IgnoredAny>,
     #[serde(borrow, default, rename = "Records")]
-    records: Option<Vec<&'a RawValue>>,
+    records: Option<&'a RawValue>,
     digest_start_time: Option<IgnoredAny>,
 }
 
@@ -100,7 +100,10 @@ pub(super) fn open(document: &[u8], form: Form) -> Result<Opened<'_>, Unreadable
         Shape {
             records: Some(records),
             ..
-        } => Ok(Opened::Many(bytes(records), Form::CloudTrail)),
+        } => {
+            let records = serde_json::from_str(records.get()).map_err(not_an_entry)?;
+            Ok(Opened::Many(bytes(records), Form::CloudTrail))
+        }
         Shape {
             digest_start_time: Some(_),
             ..

@@ -148,7 +148,7 @@ fn every_form_of_a_record_is_the_same_event() {
             }));
         }
     }
-    // The guess by the line before never decides.
+    // Forms may take turns.
     let mixed = outcomes(&format!("{record}\n{entry}\n{record}\n{entry}"));
     assert_eq!(
         mixed,
@@ -159,6 +159,31 @@ fn every_form_of_a_record_is_the_same_event() {
             "activity gke-bg-1",
         ]
     );
+}
+
+#[test]
+fn the_first_member_decides_nothing() {
+    let reordered = |value: &serde_json::Value, first: &str| {
+        let mut members = value.as_object().unwrap().clone();
+        let member = members.remove(first).unwrap();
+        let rest = serde_json::Value::Object(members).to_string();
+        format!(r#"{{"{first}":{member},{}"#, &rest[1..])
+    };
+    let (record, entry) = (record("eu-west-1"), entry("gke-break-glass"));
+    for first in record.as_object().unwrap().keys() {
+        let found = outcomes(&reordered(&record, first));
+        assert_eq!(found, ["cloudtrail 22222222-2222-4222-8222-222222222222"]);
+    }
+    for first in entry.as_object().unwrap().keys() {
+        assert_eq!(outcomes(&reordered(&entry, first)), ["activity gke-bg-1"]);
+    }
+    // Nobody who adds members to an entry makes a record of it.
+    for both in ["eventVersion", "eventID"] {
+        let mut entry = entry.clone();
+        entry[both] = "1.11".into();
+        let text = reordered(&entry, both);
+        assert_eq!(outcomes(&text), ["activity gke-bg-1"]);
+    }
 }
 
 #[test]

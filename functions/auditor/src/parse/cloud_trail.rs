@@ -58,6 +58,9 @@ impl RecordIdentity<'_> {
 pub(crate) fn identity<'a>(record: &'a Record<'_>) -> Result<RecordIdentity<'a>, Unreadable> {
     let stream = stream(record);
     checked("eventVersion", &record.event_version, is_known_version)?;
+    if !record.is_one() {
+        return Err(Unreadable::NotARecord("it has a logName".to_owned()));
+    }
     checked("eventID", &record.event_id, is_graphic)?;
     checked("awsRegion", &record.aws_region, is_host)?;
     // Events of Insights have both of them elsewhere.

@@ -15,10 +15,16 @@ pub(super) fn subject(event: &AuditEvent) -> Subject {
     }
 }
 
+/// Functions of the first generation are no services; they have an API of their own.
+const FIRST_GENERATION: &str = ".functions.v1.";
+
 /// The service that the function says it has, or else the one that is made for it: of the same name,
 /// as far as services can have it.
 fn target(event: &AuditEvent) -> Option<String> {
     let label = |name: &str| event.resource_labels.get(name).filter(|l| !l.is_empty());
+    if event.method.contains(FIRST_GENERATION) {
+        return None;
+    }
     let stated = stated(event).and_then(|service| {
         let location = cloud_run::after(service, "locations")?;
         Some((location, cloud_run::after(service, "services")?.to_owned()))
@@ -82,5 +88,13 @@ mod tests {
         );
         let subject = Subject::of(&read(&function));
         assert_eq!(subject.target.as_deref(), Some(expected));
+        let first = patched(
+            &function,
+            &[(
+                "/protoPayload/methodName",
+                json!("google.cloud.functions.v1.CloudFunctionsService.UpdateFunction"),
+            )],
+        );
+        assert_eq!(Subject::of(&read(&first)).target, None);
     }
 }

@@ -175,7 +175,7 @@ mod tests {
         ] {
             let found = subject(method, request, answer.clone(), "");
             assert_eq!(found.deployed, expected);
-            assert_eq!(found.images, [tagged.clone()]);
+            assert_eq!(found.images, [tagged.as_str()]);
             assert_eq!(found.revision.as_deref(), Some("8"));
             assert_eq!(found.went_through, Some(true));
         }

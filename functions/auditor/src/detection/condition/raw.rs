@@ -31,7 +31,7 @@ pub(in crate::detection) struct RawCondition {
 
 /// One value, or a list of alternatives.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "it has to be one text, or a list of texts")]
 pub(in crate::detection) enum OneOrMore<T> {
     One(T),
     More(Vec<T>),

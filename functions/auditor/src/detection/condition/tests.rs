@@ -18,6 +18,7 @@ fn holds(yaml: &str) -> bool {
             ("/protoPayload/request/none", json!([])),
             ("/protoPayload/request/hollow", json!([{}, null, ""])),
             ("/protoPayload/request/blank", json!(" ")),
+            ("/protoPayload/request/braces", json!("{}")),
         ],
     ));
     let trust = Trust::from(&TrustSet {
@@ -52,6 +53,8 @@ fn holds(yaml: &str) -> bool {
 #[case("{field: request.none, present: false}", true)]
 #[case("{field: request.hollow, present: false}", true)]
 #[case("{field: request.blank, present: true}", true)]
+#[case("{field: request.braces, present: true}", true)]
+#[case("{field: request.hollow, equals: '{}'}", true)]
 #[case("{field: request.absent, present: true}", false)]
 #[case("{field: outcome, equals: success}", true)]
 #[case("{field: statusCode, equals: '0'}", true)]

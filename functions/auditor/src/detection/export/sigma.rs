@@ -204,7 +204,10 @@ mod tests {
 
     #[test]
     fn a_rule_keeps_its_id() {
-        assert_eq!(uuid("gcp.cloud-run.break-glass"), "");
+        assert_eq!(
+            uuid("gcp.cloud-run.break-glass"),
+            "8a81beaf-4aca-8a0b-a33e-a4409bfd09bc"
+        );
         let catalogue = Catalogue::embedded().unwrap();
         let ids: std::collections::BTreeSet<_> = catalogue.iter().map(|d| uuid(&d.id)).collect();
         assert_eq!(ids.len(), catalogue.iter().count());
@@ -218,6 +221,36 @@ mod tests {
             .iter()
             .find(|(file, _)| file == "gcp.gke.dry-run.yml")
             .unwrap();
-        insta::assert_snapshot!(rule, @"");
+        insta::assert_snapshot!(rule, @r#"
+    # This matches more than the detection, which wants as well:
+    #   labels["imagepolicywebhook.image-policy.k8s.io/dry-run"] is "true"
+    title: "Pod that would have been blocked on GKE"
+    id: 73ba4caa-4749-8df5-a5e3-9c014e146c19
+    status: experimental
+    description: "The policy is in dry run: Binary Authorization would have refused this Pod and let it through."
+    tags:
+      - attack.t1525
+    logsource:
+      product: gcp
+      service: gcp.audit
+    detection:
+      selection:
+        logName|endswith:
+          - "/logs/cloudaudit.googleapis.com%2Factivity"
+        protoPayload.serviceName:
+          - "k8s.io"
+        resource.type:
+          - "k8s_cluster"
+        protoPayload.methodName|endswith:
+          - "core.v1.pods.create"
+          - "core.v1.pods.update"
+          - "core.v1.pods.patch"
+          - "core.v1.pods.ephemeralcontainers.update"
+          - "core.v1.pods.ephemeralcontainers.patch"
+      condition: selection
+    falsepositives:
+      - "A roll-out of a new policy, which is what dry run is for."
+    level: low
+    "#);
     }
 }

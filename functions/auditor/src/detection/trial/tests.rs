@@ -62,7 +62,10 @@ fn unproven(detection: &Detection) -> Vec<String> {
     // Read once, here: that is what takes time.
     whole["samples"] = Value::Array(Vec::new());
     let samples = detection.samples.bytes().unwrap();
-    let samples: Vec<_> = samples.iter().map(|(s, bytes)| (s, read(bytes))).collect();
+    let samples: Vec<_> = samples
+        .iter()
+        .map(|(sample, bytes)| (sample, Case::new(sample, bytes)))
+        .collect();
     let mut places = Vec::new();
     for part in ["match", "failed", "severityWhen", "louder"] {
         if let Some(value) = whole.get(part) {
@@ -71,8 +74,8 @@ fn unproven(detection: &Detection) -> Vec<String> {
     }
     assert!(places.len() > 1, "{}", detection.id);
     let holds = |mutant: &Detection| {
-        samples.iter().all(|(sample, event)| {
-            let severity = outcome(mutant, sample, event);
+        samples.iter().all(|(sample, case)| {
+            let severity = case.outcome(mutant);
             severity.is_some() == sample.fires
                 && (severity.is_none() || sample.severity.is_none() || severity == sample.severity)
         })
@@ -81,7 +84,7 @@ fn unproven(detection: &Detection) -> Vec<String> {
         let mut damaged = whole.clone();
         let leaf = damaged.pointer_mut(place).unwrap();
         *leaf = damage(leaf, place);
-        Detection::parse(&damaged.to_string()).is_ok_and(|mutant| holds(&mutant))
+        Detection::of(damaged).is_ok_and(|mutant| holds(&mutant))
     };
     places
         .iter()

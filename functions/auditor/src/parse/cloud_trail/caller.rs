@@ -16,9 +16,11 @@ use crate::parse::text::{Text, or_default};
 pub(super) fn actor(record: &Record<'_>) -> Result<Actor, Unreadable> {
     let who = &record.user_identity;
     let names = [&who.arn, &who.user_name, &who.principal_id, &who.invoked_by];
-    let principal = names.into_iter().find_map(Text::filled);
     let session: Session<'_> = read(who.session_context)?.unwrap_or_default();
     let person: OnBehalfOf<'_> = read(who.on_behalf_of)?.unwrap_or_default();
+    // A user of Identity Center has no other name.
+    let mut names = names.into_iter().chain([&person.user_id]);
+    let principal = names.find_map(Text::filled);
     let behind = [
         &session.source_identity,
         &session.session_issuer.arn,

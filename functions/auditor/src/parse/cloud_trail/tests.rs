@@ -134,6 +134,10 @@ fn the_key_is_id_account_and_region() {
     json!({"type": "IdentityCenterUser", "principalId": "p-1", "sessionContext": null, "onBehalfOf": {"userId": "u-1", "identityStoreArn": "x"}}),
     "p-1", &["u-1"], None
 )]
+#[case::nameless(
+    json!({"type": "IdentityCenterUser", "accountId": "111122223333", "onBehalfOf": {"userId": "u-1"}}),
+    "u-1", &[], None
+)]
 fn every_identity_behind_a_call_is_kept(
     #[case] identity: Value,
     #[case] principal: &str,
@@ -257,6 +261,7 @@ fn the_head_is_what_the_record_says() {
 fn forms_are_told_apart() {
     assert_eq!(Form::of(sign().to_string().as_bytes()), Form::CloudTrail);
     let both = patched(&sign(), &[("/logName", json!("x"))]).to_string();
+    assert!(event(both.as_bytes(), Form::CloudTrail).is_err());
     for other in [both.as_str(), r#"{"logName":"x"}"#, "{}", "rubbish", ""] {
         assert_eq!(Form::of(other.as_bytes()), Form::LogEntry, "{other}");
     }

@@ -47,7 +47,7 @@ impl Parser<'_> {
             return self.at("logName").ends_with(&log);
         }
         let end = self.rest.find([':', '=']).unwrap();
-        let value = self.at(&self.rest[..end]);
+        let value = self.at(self.rest[..end].trim());
         self.rest = &self.rest[end..];
         if self.takes(":*") {
             return !value.is_empty();
@@ -157,7 +157,7 @@ fn it_reads_like_this() {
             "a.three.yaml",
             &yaml(
                 "a.three",
-                "{log: policy_denied, service: [y, z], resource: r}",
+                "{log: policy_denied, service: [p, q], resource: r}",
             ),
         ),
         (
@@ -173,7 +173,7 @@ fn it_reads_like_this() {
     (log_id("cloudaudit.googleapis.com/policy") AND (
       protoPayload.authenticationInfo.serviceAccountKeyName:*
       OR (protoPayload.serviceName="x" AND protoPayload.methodName:("A.b" OR "D"))
-      OR (protoPayload.serviceName=("y" OR "z") AND resource.type="r")
+      OR (protoPayload.serviceName=("p" OR "q") AND resource.type="r")
     ))
     "#);
 }
