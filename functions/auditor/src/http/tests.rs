@@ -190,7 +190,7 @@ async fn what_aws_sends_is_taken_as_plain_json() {
         ),
         (
             file,
-            json!({"recorded": 1, "known": 1, "quarantined": 1, "findings": 0}),
+            json!({"recorded": 1, "known": 1, "quarantined": 1, "findings": 1}),
         ),
     ] {
         let request = request("/v1/events", &headers, body.to_string());
