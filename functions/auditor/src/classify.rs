@@ -415,6 +415,48 @@ mod tests {
     }
 
     #[test]
+    fn a_refused_call_says_so_and_is_rated_as_one() {
+        let refused = patched(
+            &entry("gke-break-glass"),
+            &[("/protoPayload/status", serde_json::json!({"code": 7}))],
+        );
+        let finding = classify(&catalogue(), &read(&refused)).remove(0).finding;
+        assert_eq!(finding.severity, postern_core::finding::Severity::Medium);
+        assert!(
+            finding.summary.starts_with("Refused: night-duty@"),
+            "{}",
+            finding.summary
+        );
+    }
+
+    #[test]
+    fn escapes_are_nothing_to_hide_behind() {
+        let plain = entry("gke-break-glass").to_string();
+        let escaped = plain
+            .replace("pods.create", "p\\u006fds.cre\\u0061te")
+            .replace(
+                "image-policy.k8s.io/break-glass",
+                "image\\u002dpolicy.k8s.io\\/break-gl\\u0061ss",
+            );
+        assert_ne!(plain, escaped);
+        let found = |text: &str| {
+            let event = crate::parse::event(text.as_bytes(), crate::parse::Form::LogEntry).unwrap();
+            classify(&catalogue(), &event)
+        };
+        assert_eq!(found(&escaped), found(&plain));
+        assert!(!found(&escaped).is_empty());
+        let mut read = Vec::new();
+        crate::input::classify_all(
+            &catalogue(),
+            escaped.as_bytes(),
+            false,
+            jiff::Timestamp::UNIX_EPOCH,
+            &mut |one| read.extend(one.observed),
+        );
+        assert_eq!(read, found(&plain));
+    }
+
+    #[test]
     fn unreadable_bytes_are_a_finding_of_their_own() {
         let observed = unreadable(
             &catalogue(),

@@ -130,7 +130,6 @@ fn entries_that_nothing_is_about_have_no_candidates() {
             "k8s.io",
             "io.k8s.core.v1.nodes.status.patch",
         ),
-        (Stream::CloudTrail, "ec2.amazonaws.com", "DescribeInstances"),
         (Stream::Other, "", ""),
     ] {
         assert!(
@@ -138,4 +137,50 @@ fn entries_that_nothing_is_about_have_no_candidates() {
             "{service} {method}"
         );
     }
+}
+
+#[test]
+fn a_record_of_any_service_may_be_one_of_which_something_was_left_out() {
+    let catalogue = Catalogue::embedded().unwrap();
+    let of = |service: &str, method: &str, has_key: bool| -> Vec<String> {
+        catalogue
+            .candidates(Stream::CloudTrail, service, method, has_key)
+            .map(|detection| detection.id.clone())
+            .collect()
+    };
+    let oversize = "aws.cloudtrail.oversize-record";
+    assert_eq!(
+        of("ec2.amazonaws.com", "DescribeInstances", false),
+        [oversize]
+    );
+    // Whose keys are ours is not known here, and then no key is worth a look.
+    assert_eq!(
+        of("ec2.amazonaws.com", "DescribeInstances", true),
+        [oversize]
+    );
+    let moved = ["aws.lambda.traffic-moved", oversize];
+    assert_eq!(
+        of("lambda.amazonaws.com", "UpdateAlias20150331", false),
+        moved
+    );
+}
+
+#[test]
+fn what_is_ours_decides_what_is_worth_a_look() {
+    let concerned = |trust: TrustSet, has_key| {
+        let catalogue = Catalogue::load(None, &trust).unwrap();
+        catalogue.concerns(
+            Stream::DataAccess,
+            "bigquery.googleapis.com",
+            "Jobs.Get",
+            has_key,
+        )
+    };
+    let ci = TrustSet {
+        ci: vec!["ci@demo-mart.iam.gserviceaccount.com".to_owned()],
+        ..TrustSet::default()
+    };
+    assert!(!concerned(TrustSet::default(), true));
+    assert!(!concerned(ci.clone(), false));
+    assert!(concerned(ci, true));
 }

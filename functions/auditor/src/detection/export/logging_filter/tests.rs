@@ -172,8 +172,8 @@ fn it_reads_like_this() {
     insta::assert_snapshot!(filter, @r#"
     (log_id("cloudaudit.googleapis.com/policy") AND (
       protoPayload.authenticationInfo.serviceAccountKeyName:*
-      OR (protoPayload.serviceName="x" AND protoPayload.methodName:("A.b" OR "D"))
       OR (protoPayload.serviceName=("p" OR "q") AND resource.type="r")
+      OR (protoPayload.serviceName="x" AND protoPayload.methodName:("A.b" OR "D"))
     ))
     "#);
 }
