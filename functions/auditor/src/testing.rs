@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
@@ -24,14 +24,17 @@ struct Table {
     entries: Samples,
 }
 
+/// The embedded detections, compiled once for all tests.
 pub(crate) fn catalogue() -> Catalogue {
-    Catalogue::embedded().unwrap()
+    static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::embedded().unwrap());
+    CATALOGUE.clone()
 }
 
 /// An entry of the committed table. Synthetic.
 pub(crate) fn entry(name: &str) -> Value {
-    let table: Table = serde_saphyr::from_str(include_str!("../tests/table.yaml")).unwrap();
-    let entries = table.entries.bytes().unwrap();
+    static TABLE: LazyLock<Table> =
+        LazyLock::new(|| serde_saphyr::from_str(include_str!("../tests/table.yaml")).unwrap());
+    let entries = TABLE.entries.bytes().unwrap();
     let (_, bytes) = entries
         .iter()
         .find(|(sample, _)| sample.name == name)
