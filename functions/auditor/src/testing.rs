@@ -34,8 +34,9 @@ pub(crate) fn catalogue() -> Catalogue {
 
 /// An entry of the committed table. Synthetic.
 pub(crate) fn entry(name: &str) -> Value {
-    let table: Table = serde_saphyr::from_str(include_str!("../tests/table.yaml")).unwrap();
-    let entries = table.entries.bytes().unwrap();
+    static TABLE: LazyLock<Table> =
+        LazyLock::new(|| serde_saphyr::from_str(include_str!("../tests/table.yaml")).unwrap());
+    let entries = TABLE.entries.bytes().unwrap();
     let (_, bytes) = entries
         .iter()
         .find(|(sample, _)| sample.name == name)

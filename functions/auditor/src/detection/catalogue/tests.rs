@@ -18,7 +18,7 @@ fn file(id: &str, matches: &str) -> String {
 
 #[test]
 fn every_file_of_the_folder_is_embedded_and_compiles() {
-    let catalogue = Catalogue::embedded().unwrap();
+    let catalogue = crate::testing::catalogue();
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/detections");
     let mut files: Vec<_> = fs::read_dir(folder)
         .unwrap()
@@ -47,7 +47,7 @@ fn a_file_is_added_or_stands_instead_of_another() {
     let catalogue = folder.load().unwrap();
     assert_eq!(
         catalogue.iter().count(),
-        Catalogue::embedded().unwrap().iter().count() + 1
+        crate::testing::catalogue().iter().count() + 1
     );
     assert_eq!(catalogue.get("gcp.gke.blocked").unwrap().title, "t");
     assert!(catalogue.concerns(Stream::Activity, "x", "any", false));
@@ -113,7 +113,7 @@ fn one_of_the_programs_own_findings_may_be_worded_anew_and_never_twice() {
 
 #[test]
 fn entries_that_nothing_is_about_have_no_candidates() {
-    let catalogue = Catalogue::embedded().unwrap();
+    let catalogue = crate::testing::catalogue();
     for (stream, service, method) in [
         (
             Stream::DataAccess,
@@ -141,7 +141,7 @@ fn entries_that_nothing_is_about_have_no_candidates() {
 
 #[test]
 fn a_record_of_any_service_may_be_one_of_which_something_was_left_out() {
-    let catalogue = Catalogue::embedded().unwrap();
+    let catalogue = crate::testing::catalogue();
     let of = |service: &str, method: &str, has_key: bool| -> Vec<String> {
         catalogue
             .candidates(Stream::CloudTrail, service, method, has_key)

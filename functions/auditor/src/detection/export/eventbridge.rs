@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn they_let_through_whatever_a_detection_can_fire_on() {
-        let catalogue = Catalogue::embedded().unwrap();
+        let catalogue = crate::testing::catalogue();
         let patterns = event_patterns(&catalogue).unwrap();
         assert!(patterns.iter().all(|p| length(p) <= LIMIT));
         let mut tried = 0;
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn they_leave_out_what_no_detection_is_about() {
-        let patterns = event_patterns(&Catalogue::embedded().unwrap()).unwrap();
+        let patterns = event_patterns(&crate::testing::catalogue()).unwrap();
         let record = json!({
             "eventSource": "ec2.amazonaws.com", "eventName": "DescribeInstances", "readOnly": true,
             "userIdentity": {"accessKeyId": "ASIAPOSTERNEXAMPLE01"}, "requestParameters": {}

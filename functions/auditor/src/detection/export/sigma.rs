@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn every_rule_selects_whatever_its_detection_fires_on() {
-        let catalogue = Catalogue::embedded().unwrap();
+        let catalogue = crate::testing::catalogue();
         let rules = sigma_rules(&catalogue);
         assert!(rules.len() > 50, "{}", rules.len());
         for (file, yaml) in rules {
@@ -208,14 +208,14 @@ mod tests {
             uuid("gcp.cloud-run.break-glass"),
             "8a81beaf-4aca-8a0b-a33e-a4409bfd09bc"
         );
-        let catalogue = Catalogue::embedded().unwrap();
+        let catalogue = crate::testing::catalogue();
         let ids: std::collections::BTreeSet<_> = catalogue.iter().map(|d| uuid(&d.id)).collect();
         assert_eq!(ids.len(), catalogue.iter().count());
     }
 
     #[test]
     fn a_rule_reads_like_this() {
-        let catalogue = Catalogue::embedded().unwrap();
+        let catalogue = crate::testing::catalogue();
         let rules = sigma_rules(&catalogue);
         let (_, rule) = rules
             .iter()

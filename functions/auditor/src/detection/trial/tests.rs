@@ -7,7 +7,7 @@ use super::*;
 
 #[test]
 fn every_sample_holds() {
-    let trials = trials(&Catalogue::embedded().unwrap()).unwrap();
+    let trials = trials(&crate::testing::catalogue()).unwrap();
     let broken: Vec<_> = trials.iter().filter(|trial| !trial.holds()).collect();
     assert!(broken.is_empty(), "{broken:#?}");
     assert!(trials.len() > 1000, "{}", trials.len());
@@ -15,7 +15,7 @@ fn every_sample_holds() {
 
 #[test]
 fn every_detection_that_reads_entries_has_every_kind_of_sample() {
-    let catalogue = Catalogue::embedded().unwrap();
+    let catalogue = crate::testing::catalogue();
     let trials = trials(&catalogue).unwrap();
     for detection in catalogue.iter().filter(|d| d.own().is_none()) {
         let has = |kind: &dyn Fn(&Trial) -> bool| {
@@ -36,7 +36,7 @@ fn every_detection_that_reads_entries_has_every_kind_of_sample() {
 /// samples.
 #[test]
 fn every_part_of_every_matcher_is_proven_by_a_sample() {
-    let catalogue = Catalogue::embedded().unwrap();
+    let catalogue = crate::testing::catalogue();
     let detections: Vec<_> = catalogue.iter().filter(|d| d.own().is_none()).collect();
     let next = AtomicUsize::new(0);
     let survivors = Mutex::new(Vec::new());
@@ -143,7 +143,7 @@ fn damage(leaf: &Value, place: &str) -> Value {
 
 #[test]
 fn every_sample_is_an_entry_that_a_log_could_write() {
-    let trials = trials(&Catalogue::embedded().unwrap()).unwrap();
+    let trials = trials(&crate::testing::catalogue()).unwrap();
     let unreal: Vec<_> = trials
         .iter()
         .filter_map(|t| Some((&t.detection, &t.sample, t.unreal.as_ref()?)))
