@@ -1,22 +1,28 @@
 //! Takes events in: reads, classifies, decides, writes. What it returned `Ok` for is written.
 
+mod cases;
+mod verify;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use postern_core::case::Case;
 use postern_core::change::{Quarantined, SeenEvent};
 use postern_core::decision::Decision;
 use postern_core::entry::{Entry, EventReceipt, Record};
 use postern_core::event::AuditEvent;
 use postern_core::image::Digest;
-use postern_core::ports::{AuditStore, Committed, Unavailable};
+use postern_core::ports::{Appraiser, AuditStore, Committed, Runtime, Unavailable};
 use postern_host::problem::quoted;
 
+use crate::case::Rules;
 use crate::classify::{classify, classify_as, reused_id, unreadable};
 use crate::decide::{Intake, Standing, decide};
 use crate::detection::Catalogue;
 use crate::journal;
+use crate::owners::{Labels, labels_of};
 use crate::parse::{self, Form, Unreadable};
+
+pub use self::cases::{NotTaken, Ticked};
 
 /// A case that others change at the same time is read again this often.
 const TRIES: usize = 16;
@@ -55,6 +61,9 @@ pub struct Auditor {
     store: Arc<dyn AuditStore>,
     catalogue: Catalogue,
     believed: Believed,
+    rules: Arc<Rules>,
+    appraiser: Option<Arc<dyn Appraiser>>,
+    runtime: Option<Arc<dyn Runtime>>,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     on_alert: Arc<dyn Fn() + Send + Sync>,
 }
@@ -66,9 +75,33 @@ impl Auditor {
             store,
             catalogue,
             believed,
+            rules: Arc::default(),
+            appraiser: None,
+            runtime: None,
             clock: Arc::new(Timestamp::now),
             on_alert: Arc::new(|| {}),
         }
+    }
+
+    /// Opens, walks and escalates cases by these rules.
+    #[must_use]
+    pub fn with_rules(mut self, rules: Rules) -> Self {
+        self.rules = Arc::new(rules);
+        self
+    }
+
+    /// Asks here what the gate would say now, before a case is closed for its image was attested.
+    #[must_use]
+    pub fn with_appraiser(mut self, appraiser: Arc<dyn Appraiser>) -> Self {
+        self.appraiser = Some(appraiser);
+        self
+    }
+
+    /// Reads here what runs, before a case is closed for something else runs instead.
+    #[must_use]
+    pub fn with_runtime(mut self, runtime: Arc<dyn Runtime>) -> Self {
+        self.runtime = Some(runtime);
+        self
     }
 
     /// Takes the time from elsewhere.
@@ -133,6 +166,7 @@ impl Auditor {
             }),
             entries: Vec::new(),
             observed: vec![observed],
+            labels: Labels::default(),
         };
         Ok(match self.take(&intake).await? {
             Taken::Written => Received::Quarantined,
@@ -172,22 +206,6 @@ impl Auditor {
         self.take_entry(entry, true).await
     }
 
-    /// Cases, newest first.
-    ///
-    /// # Errors
-    /// If they could not be read.
-    pub async fn cases(&self, limit: u32) -> Result<Vec<Case>, Unavailable> {
-        self.store.cases(limit).await
-    }
-
-    /// One case.
-    ///
-    /// # Errors
-    /// If it could not be read.
-    pub async fn case(&self, id: &str) -> Result<Option<Case>, Unavailable> {
-        self.store.case(id).await
-    }
-
     fn expected(&self, event: AuditEvent) -> Result<AuditEvent, Unreadable> {
         let known = &self.believed.projects;
         // What is no project's cannot be of the wrong one; nothing is found in it.
@@ -207,6 +225,7 @@ impl Auditor {
             quarantine: None,
             entries: Vec::new(),
             observed: classify(&self.catalogue, &event),
+            labels: labels_of(&event),
         };
         let outcome = match self.take(&intake).await? {
             Taken::Written => Received::Recorded(intake.observed.len()),
@@ -235,6 +254,7 @@ impl Auditor {
             quarantine: None,
             entries: Vec::new(),
             observed,
+            labels: labels_of(event),
         };
         Ok(match self.take(&intake).await? {
             Taken::Written => Received::Recorded(intake.observed.len()),
@@ -260,13 +280,14 @@ impl Auditor {
     async fn take(&self, intake: &Intake) -> Result<Taken, Unavailable> {
         let keys = intake.correlation_keys();
         for _ in 0..TRIES {
-            let snapshot = self.store.snapshot(&intake.seen.key, &keys).await?;
+            let mut snapshot = self.store.snapshot(&intake.seen.key, &keys).await?;
             match intake.standing(&snapshot) {
                 Standing::Known => return Ok(Taken::Known),
                 Standing::Reused => return Ok(Taken::Reused),
                 Standing::New => {}
             }
-            let change = decide(&snapshot, intake, (self.clock)(), &mut new_id);
+            snapshot.drills = self.drills_at(intake).await?;
+            let change = decide(&snapshot, intake, &self.rules, (self.clock)(), &mut new_id);
             let alerts = !change.outbox.is_empty();
             match self.store.commit(change).await? {
                 Committed::Written => {

@@ -69,6 +69,10 @@ pub enum Own {
     Revoked,
     /// Something was taken off the revocation list.
     Unrevoked,
+    /// A step of a case was not taken in time.
+    CaseOverdue,
+    /// The exception of a case has ended.
+    ExceptionLapsed,
 }
 
 #[derive(Debug, Clone)]

@@ -1,19 +1,24 @@
 //! What the tests of this crate share.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use postern_core::case::{Case, CaseState, Drill};
+use postern_core::case::{Case, CaseAction, CaseKind, CaseState, CaseStep, ClosedAs, Drill};
 use postern_core::change::{Change, Notification, UsedJustification};
+use postern_core::decision::ApiVersion;
 use postern_core::entry::{Entry, Signing};
 use postern_core::event::AuditEvent;
+use postern_core::finding::Finding;
 use postern_core::image::Digest;
 use postern_core::ports::{AuditStore, CaseFilter, Committed, Snapshot, Unavailable};
+use postern_host::config::Right;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::case::Actor;
+use crate::classify::classify;
 use crate::detection::{Catalogue, Samples};
 use crate::parse::{self, Form};
 
@@ -47,6 +52,69 @@ pub(crate) fn patched(entry: &Value, changes: &[(&str, Value)]) -> Value {
 
 pub(crate) fn read(entry: &Value) -> AuditEvent {
     parse::event(entry.to_string().as_bytes(), Form::LogEntry).unwrap()
+}
+
+static FINDING: LazyLock<Finding> = LazyLock::new(|| {
+    let event = read(&entry("cloud-run-break-glass"));
+    classify(&catalogue(), &event).remove(0).finding
+});
+
+/// A break-glass case that stands here, of `night-duty@example.com`. Synthetic.
+pub(crate) fn case(state: CaseState) -> Case {
+    let finding = FINDING.clone();
+    let opened_at = "2026-03-03T05:00:10Z".parse().unwrap();
+    let step = |by: &str, action| CaseStep {
+        at: opened_at,
+        by: by.to_owned(),
+        action,
+        comment: None,
+    };
+    let steps = [
+        step("postern", CaseAction::Opened),
+        step("responder@example.com", CaseAction::Acknowledged),
+        step("responder@example.com", CaseAction::Justified),
+        step("approver@example.com", CaseAction::Closed),
+    ];
+    let taken = match state {
+        CaseState::Open => 1,
+        CaseState::Acknowledged => 2,
+        CaseState::Justified => 3,
+        CaseState::Closed => 4,
+    };
+    Case {
+        api_version: ApiVersion::V1,
+        kind: CaseKind::Case,
+        id: "01CASE".to_owned(),
+        revision: taken as u64,
+        state,
+        category: finding.category,
+        severity: finding.severity,
+        owner: None,
+        channel: None,
+        opened_at,
+        due_at: "2026-03-04T05:00:10Z".parse().ok().filter(|_| taken < 4),
+        target: finding.target.clone(),
+        actors: vec!["night-duty@example.com".to_owned()],
+        justification: (taken > 2).then(|| "payments were down, INC-4711".to_owned()),
+        ticket: None,
+        exception_until: None,
+        last_conformant_revision: None,
+        rollback: None,
+        drill: None,
+        closed_as: (taken > 3).then_some(ClosedAs::Attested),
+        findings: vec![finding],
+        history: steps[..taken].to_vec(),
+    }
+}
+
+/// Somebody with an identity and these rights.
+pub(crate) fn person(name: &str, rights: &[Right]) -> Actor {
+    Actor {
+        name: name.to_owned(),
+        second_person: true,
+        rights: rights.iter().copied().collect(),
+        also: Vec::new(),
+    }
 }
 
 /// A store in memory, with an outage on request.

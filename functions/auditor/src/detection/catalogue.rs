@@ -103,13 +103,15 @@ impl Catalogue {
     }
 }
 
-const ALL_OWN: [Own; 6] = [
+const ALL_OWN: [Own; 8] = [
     Own::UnreadableEntry,
     Own::ReusedId,
     Own::GateBreakGlass,
     Own::GateFailOpen,
     Own::Revoked,
     Own::Unrevoked,
+    Own::CaseOverdue,
+    Own::ExceptionLapsed,
 ];
 
 #[cfg(test)]

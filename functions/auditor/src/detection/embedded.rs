@@ -20,6 +20,8 @@ pub(super) const FILES: &[(&str, &str)] = detections![
     "gcp.gke.fail-open",
     "postern.audit.reused-id",
     "postern.audit.unreadable-entry",
+    "postern.case.exception-lapsed",
+    "postern.case.overdue",
     "postern.gate.break-glass",
     "postern.gate.fail-open",
     "postern.gate.revoked",
