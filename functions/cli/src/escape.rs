@@ -6,7 +6,6 @@
 use std::fmt::Write as _;
 
 /// Text for a terminal, on one line: what is not seen is spelled out as `\u{…}`.
-#[allow(dead_code, reason = "the case commands are written with it")]
 pub(crate) fn terminal(text: &str) -> String {
     visible(text)
 }

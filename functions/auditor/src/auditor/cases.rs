@@ -47,6 +47,13 @@ pub struct Ticked {
     pub reopened: usize,
 }
 
+impl Ticked {
+    /// All cases that were changed.
+    pub const fn cases(self) -> usize {
+        self.escalated + self.reopened
+    }
+}
+
 impl Auditor {
     /// Cases that pass a filter, newest first.
     ///

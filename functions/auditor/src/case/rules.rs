@@ -8,7 +8,7 @@ use postern_core::finding::{Category, Severity};
 use postern_host::config::Config;
 use regex::Regex;
 
-use crate::owners::Owners;
+use crate::owners::{Owners, OwnersError};
 
 /// The rules by which cases are opened, walked and escalated.
 #[derive(Debug, Clone)]
@@ -31,10 +31,18 @@ pub struct Rules {
 
 /// Why there are no rules.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{key} is no regular expression: {reason}")]
-pub struct RulesError {
-    key: &'static str,
-    reason: String,
+pub enum RulesError {
+    /// A pattern cannot be understood.
+    #[error("{key} is no regular expression: {reason}")]
+    Pattern {
+        /// Its place in the configuration.
+        key: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// The owners cannot be understood.
+    #[error("the owners have mistakes:\n  {0}")]
+    Owners(#[from] OwnersError),
 }
 
 impl Default for Rules {
@@ -60,17 +68,18 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// The rules that a configuration states, with the defaults where it says nothing.
+    /// The rules that a configuration states, with the defaults where it says nothing; `owners` is
+    /// the text of the file that it names.
     ///
     /// # Errors
-    /// If the ticket's pattern is no regular expression.
-    pub fn of_config(config: &Config, owners: Owners) -> Result<Self, RulesError> {
+    /// If the ticket's pattern or the owners cannot be understood.
+    pub fn of_config(config: &Config, owners: Option<&str>) -> Result<Self, RulesError> {
         let (cases, default) = (&config.cases, Self::default());
         let (key, ticket) = match &cases.justification.ticket {
             Some(ticket) => ("cases.justification.ticket", Some(ticket)),
             None => ("breakGlass.ticket", config.break_glass.ticket.as_ref()),
         };
-        let wrong = |error: regex::Error| RulesError {
+        let wrong = |error: regex::Error| RulesError::Pattern {
             key,
             reason: error.to_string(),
         };
@@ -86,7 +95,7 @@ impl Rules {
             allow_repeats: cases.justification.allow_repeats,
             max_exception: cases.max_exception.unwrap_or(default.max_exception),
             due,
-            owners,
+            owners: Owners::parse(owners.unwrap_or_default())?,
         })
     }
 

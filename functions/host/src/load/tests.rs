@@ -143,6 +143,19 @@ postern.yaml has 24 mistakes:
 }
 
 #[test]
+fn mistakes_in_the_rules_of_cases_are_told_by_key() {
+    let text = r#"
+owners: ""
+cases:
+  justification: {minLength: 20, ticket: "INC-[0-9"}
+  twoPerson: MEDIUM
+  due: {CRITICAL: 0s, HIGH: 12h}
+  maxException: -1h
+"#;
+    insta::assert_snapshot!(mistakes(text), @"");
+}
+
+#[test]
 fn mistakes_of_access_are_told_by_entry() {
     let text = r#"
 auth:
