@@ -113,9 +113,9 @@ pub(crate) fn attested(case: &Case, appraisal: &Appraisal) -> Result<bool, Vec<S
         for attestor in attestors {
             let of_it = known.evidence.iter().filter(|e| e.attestor == attestor);
             match best(case, of_it) {
-                Some(Signed::ByOthers) => {}
-                Some(Signed::ByNobodyKnown) => unknown_signer = true,
-                Some(Signed::ByThemselves) => missing.push(format!(
+                Some(Signer::Others) => {}
+                Some(Signer::NobodyKnown) => unknown_signer = true,
+                Some(Signer::Themselves) => missing.push(format!(
                     "{name} was signed for {attestor} by somebody of the actor chain"
                 )),
                 None => missing.push(format!("{name} is not attested by {attestor}")),
@@ -222,24 +222,24 @@ fn in_use(old: &RunningRevision) -> String {
     }
 }
 
-enum Signed {
-    ByOthers,
-    ByNobodyKnown,
-    ByThemselves,
+enum Signer {
+    Others,
+    NobodyKnown,
+    Themselves,
 }
 
 /// Of several attestations, the one that counts most.
-fn best<'a>(case: &Case, evidence: impl Iterator<Item = &'a AppraisedEvidence>) -> Option<Signed> {
+fn best<'a>(case: &Case, evidence: impl Iterator<Item = &'a AppraisedEvidence>) -> Option<Signer> {
     let own = |signer: &str| chain(case).any(|name| same_person(name, signer));
     let signed = evidence.map(|evidence| match evidence.signer.as_deref() {
-        Some(signer) if own(signer) => Signed::ByThemselves,
-        Some(_) => Signed::ByOthers,
-        None => Signed::ByNobodyKnown,
+        Some(signer) if own(signer) => Signer::Themselves,
+        Some(_) => Signer::Others,
+        None => Signer::NobodyKnown,
     });
     signed.min_by_key(|signed| match signed {
-        Signed::ByOthers => 0,
-        Signed::ByNobodyKnown => 1,
-        Signed::ByThemselves => 2,
+        Signer::Others => 0,
+        Signer::NobodyKnown => 1,
+        Signer::Themselves => 2,
     })
 }
 

@@ -152,7 +152,13 @@ cases:
   due: {CRITICAL: 0s, HIGH: 12h}
   maxException: -1h
 "#;
-    insta::assert_snapshot!(mistakes(text), @"");
+    insta::assert_snapshot!(mistakes(text), @r#"
+    postern.yaml has 4 mistakes:
+      line 2: owners: this is empty: leave it out
+      line 4: cases.justification.ticket: this is no regular expression: unclosed character class
+      line 6: cases.due.CRITICAL: this time is over before it starts: make it longer
+      line 7: cases.maxException: this time is over before it starts: make it longer
+    "#);
 }
 
 #[test]

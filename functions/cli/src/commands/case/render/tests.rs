@@ -29,7 +29,28 @@ fn hostile() -> Case {
 
 #[test]
 fn a_case_is_shown_without_what_could_act() {
-    insta::assert_snapshot!(case(&hostile()), @"");
+    insta::assert_snapshot!(case(&hostile()), @r#"
+    case           01C, revision 3
+    state          JUSTIFIED  BREAK_GLASS  HIGH
+    target         cloud-run:demo-mart/europe-west1/web
+    owner          team-web
+    channel        #web
+    opened         2026-03-03T05:00:10Z
+    due            2026-03-04T05:00:10Z
+    actors         dana@example.com\u{202e}
+    justification  payments were down\u{a}state          CLOSED
+    ticket         INC-7
+    last good      web-00006
+    roll back      gcloud run services update-traffic web --to-revisions web-00006=100
+    findings
+      2026-03-03T05:00:03Z  HIGH  gcp.cloud-run.break-glass
+        dana used break-glass\u{1b}[2K
+        revision  web-00007
+        image  europe-docker.pkg.dev/demo-mart/apps/web@sha256:00
+    history
+      2026-03-03T05:00:10Z  OPENED  postern
+      2026-03-03T06:00:00Z  ACKNOWLEDGED  lee@example.com  looking\u{7}
+    "#);
 }
 
 #[test]
@@ -60,5 +81,13 @@ fn uses_are_a_table() {
         images: Vec::new(),
         repeat_offenders: vec!["dana@example.com".to_owned()],
     };
-    insta::assert_snapshot!(super::stats(&stats), @"");
+    insta::assert_snapshot!(super::stats(&stats), @r#"
+                                           uses  drills  acknowledged   median to ack.  without ticket
+    all                                       3       1             2           5m 30s            33 %
+    people
+    dana@example.com                          3       1             2           5m 30s            33 %
+    services
+    cloud-run:demo-mart/europe-west1/web      3       1             2           5m 30s            33 %
+    more than once, drills aside: dana@example.com
+    "#);
 }
