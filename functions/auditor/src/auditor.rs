@@ -1,29 +1,34 @@
 //! Takes events in: reads, classifies, decides, writes. What it returned `Ok` for is written.
 
+mod cases;
 mod lookout;
 mod parts;
+mod verify;
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use postern_core::case::Case;
 use postern_core::change::{Quarantined, SeenEvent};
 use postern_core::decision::Decision;
 use postern_core::entry::{Entry, EventReceipt, Record};
 use postern_core::event::AuditEvent;
 use postern_core::image::Digest;
 use postern_core::memory::Memory;
-use postern_core::ports::{AuditStore, Committed, Unavailable};
+use postern_core::ports::{Appraiser, AuditStore, Committed, Runtime, Unavailable};
 use postern_host::problem::quoted;
 
+use crate::case::Rules;
 use crate::classify::{Observed, classify_as, reused_id, unreadable};
 use crate::correlation::Clues;
 use crate::decide::{Intake, Sequel, Standing, decide};
 use crate::detection::Catalogue;
 use crate::journal;
+use crate::owners::{Labels, labels_of};
 use crate::parse::{self, Form, Unreadable, split};
 use crate::subject::Subject;
 use crate::watch::Watch;
+
+pub use self::cases::{NotTaken, Ticked};
 
 /// A case that others change at the same time is read again this often.
 const TRIES: usize = 16;
@@ -66,6 +71,9 @@ pub struct Auditor {
     catalogue: Catalogue,
     believed: Believed,
     watch: Watch,
+    rules: Arc<Rules>,
+    appraiser: Option<Arc<dyn Appraiser>>,
+    runtime: Option<Arc<dyn Runtime>>,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     on_alert: Arc<dyn Fn() + Send + Sync>,
 }
@@ -78,6 +86,9 @@ impl Auditor {
             catalogue,
             believed,
             watch: Watch::default(),
+            rules: Arc::default(),
+            appraiser: None,
+            runtime: None,
             clock: Arc::new(Timestamp::now),
             on_alert: Arc::new(|| {}),
         }
@@ -87,6 +98,27 @@ impl Auditor {
     #[must_use]
     pub fn watching(mut self, watch: Watch) -> Self {
         self.watch = watch;
+        self
+    }
+
+    /// Opens, walks and escalates cases by these rules.
+    #[must_use]
+    pub fn with_rules(mut self, rules: Rules) -> Self {
+        self.rules = Arc::new(rules);
+        self
+    }
+
+    /// Asks here what the gate would say now, before a case is closed for its image was attested.
+    #[must_use]
+    pub fn with_appraiser(mut self, appraiser: Arc<dyn Appraiser>) -> Self {
+        self.appraiser = Some(appraiser);
+        self
+    }
+
+    /// Reads here what runs, before a case is closed for something else runs instead.
+    #[must_use]
+    pub fn with_runtime(mut self, runtime: Arc<dyn Runtime>) -> Self {
+        self.runtime = Some(runtime);
         self
     }
 
@@ -157,6 +189,7 @@ impl Auditor {
             }),
             entries: Vec::new(),
             observed: vec![observed],
+            labels: Labels::default(),
             sequel: Sequel::default(),
         };
         Ok(match self.take(&intake, &Clues::default()).await? {
@@ -195,22 +228,6 @@ impl Auditor {
     /// As [`Self::receive`]. The entry stays in the spool until this is `Ok`.
     pub async fn take_in(&self, entry: &Entry) -> Result<Received, Unavailable> {
         self.take_entry(entry, true).await
-    }
-
-    /// Cases, newest first.
-    ///
-    /// # Errors
-    /// If they could not be read.
-    pub async fn cases(&self, limit: u32) -> Result<Vec<Case>, Unavailable> {
-        self.store.cases(limit).await
-    }
-
-    /// One case.
-    ///
-    /// # Errors
-    /// If it could not be read.
-    pub async fn case(&self, id: &str) -> Result<Option<Case>, Unavailable> {
-        self.store.case(id).await
     }
 
     fn expected(&self, event: AuditEvent) -> Result<AuditEvent, Unreadable> {
@@ -283,6 +300,7 @@ impl Auditor {
             quarantine: None,
             entries: Vec::new(),
             observed,
+            labels: labels_of(event),
             sequel: Sequel {
                 heard: (!event.project.is_empty()).then(|| (event.project.clone(), now)),
                 ..Sequel::default()
@@ -314,13 +332,14 @@ impl Auditor {
         for _ in 0..TRIES {
             let intake = self.weighed(intake, clues).await?;
             let keys = intake.correlation_keys();
-            let snapshot = self.store.snapshot(&intake.seen.key, &keys).await?;
+            let mut snapshot = self.store.snapshot(&intake.seen.key, &keys).await?;
             match intake.standing(&snapshot) {
                 Standing::Known => return Ok(Taken::Known),
                 Standing::Reused => return Ok(Taken::Reused),
                 Standing::New => {}
             }
-            let change = decide(&snapshot, &intake, (self.clock)(), &mut new_id);
+            snapshot.drills = self.drills_at(&intake).await?;
+            let change = decide(&snapshot, &intake, &self.rules, (self.clock)(), &mut new_id);
             let alerts = !change.outbox.is_empty();
             match self.store.commit(change).await? {
                 Committed::Written => {

@@ -13,8 +13,9 @@ mod sticky;
 mod unverified;
 
 use jiff::{SignedDuration, Timestamp};
-use postern_core::case::Case;
+use postern_core::case::{Case, CaseState};
 use postern_core::finding::Finding;
+use postern_core::image::{Digest, ImageReference};
 
 pub(crate) use self::clues::Clues;
 pub(crate) use self::signatures::attested_key;
@@ -73,14 +74,33 @@ pub(crate) fn keys(observed: &Observed) -> Keys {
     }
 }
 
+/// Whether a finding may join a case that certain keys show. Once somebody has looked, what they did
+/// not see opens a case of its own: nothing new hides in what was acknowledged or justified.
+pub(crate) fn may_join(case: &Case, finding: &Finding) -> bool {
+    match case.state {
+        CaseState::Open => true,
+        CaseState::Closed => false,
+        CaseState::Acknowledged | CaseState::Justified => {
+            let known = |revision: &String| {
+                let mut findings = case.findings.iter();
+                findings.any(|known| known.revision.as_ref() == Some(revision))
+            };
+            let same_revision = finding.revision.as_ref().is_none_or(known);
+            same_revision && new_digests(case, finding).next().is_none()
+        }
+    }
+}
+
 /// Whether a finding that is close in time to those of a case is about the same deployment.
 ///
-/// Two revisions are two deployments. Without a revision on one side, one entry of each kind belongs
+/// Two revisions are two deployments, and so are two digests. Without a revision on one side, one entry of each kind belongs
 /// together; a second of the same kind is another deployment.
 pub(crate) fn pairs(case: &Case, finding: &Finding) -> bool {
     let close = |at: Timestamp| at.duration_since(finding.at).abs() <= WINDOW;
     let mut others = case.findings.iter();
     case.findings.iter().any(|other| close(other.at))
+        && (digests_of(&case.findings).next().is_none()
+            || new_digests(case, finding).next().is_none())
         && match &finding.revision {
             Some(revision) => {
                 others.all(|other| other.revision.as_ref().is_none_or(|r| r == revision))
@@ -88,6 +108,17 @@ pub(crate) fn pairs(case: &Case, finding: &Finding) -> bool {
             None => !others
                 .any(|other| other.revision.is_none() && other.detection == finding.detection),
         }
+}
+
+/// Digests that a finding names and the case does not.
+fn new_digests<'a>(case: &'a Case, finding: &'a Finding) -> impl Iterator<Item = Digest> + 'a {
+    let own = digests_of(std::slice::from_ref(finding));
+    own.filter(|own| digests_of(&case.findings).all(|known| known != *own))
+}
+
+fn digests_of(findings: &[Finding]) -> impl Iterator<Item = Digest> + '_ {
+    let images = findings.iter().flat_map(|finding| &finding.images);
+    images.filter_map(|image| ImageReference::parse(image).ok()?.digest())
 }
 
 /// Whether a finding tells the readers of a case something that it does not say yet.

@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use postern_core::case::{Case, CaseAction, CaseKind, CaseState, CaseStep};
 use postern_core::change::{Change, Correlation, Notification, Quarantined, SeenEvent};
 use postern_core::decision::ApiVersion;
 use postern_core::entry::{CaseRecord, Entry, EventReceipt, Record};
-use postern_core::finding::{Finding, Severity};
+use postern_core::finding::Finding;
 use postern_core::memory::{Expectation, Fact};
 use postern_core::ports::Snapshot;
 
+use crate::case::{Rules, drill_of, still_of};
 use crate::classify::Observed;
-use crate::correlation::{is_news, keys, pairs};
+use crate::correlation::{is_news, keys, may_join, pairs};
+use crate::owners::Labels;
 
 /// What arrived, read and classified.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +29,8 @@ pub struct Intake {
     pub entries: Vec<Entry>,
     /// What was found.
     pub observed: Vec<Observed>,
+    /// The labels of what it is about.
+    pub labels: Labels,
     /// What it says for later events.
     pub sequel: Sequel,
 }
@@ -82,11 +86,14 @@ impl Intake {
 pub fn decide(
     snapshot: &Snapshot,
     intake: &Intake,
+    rules: &Rules,
     now: Timestamp,
     ids: &mut dyn FnMut() -> String,
 ) -> Change {
     let mut cases = Cases {
         snapshot,
+        rules,
+        labels: &intake.labels,
         drafts: BTreeMap::new(),
         keys: BTreeMap::new(),
     };
@@ -140,24 +147,15 @@ pub fn decide(
         expectations: intake.sequel.expectations.clone(),
         settled: intake.sequel.settled.clone(),
         heard: intake.sequel.heard.clone(),
+        ..Change::default()
     }
-}
-
-/// When someone must have looked.
-pub fn due(severity: Severity, from: Timestamp) -> Option<Timestamp> {
-    let hours = match severity {
-        Severity::Critical => 4,
-        Severity::High => 24,
-        Severity::Medium => 72,
-        Severity::Low => 168,
-        Severity::Info => return None,
-    };
-    from.checked_add(SignedDuration::from_hours(hours)).ok()
 }
 
 /// The cases as this change leaves them.
 struct Cases<'a> {
     snapshot: &'a Snapshot,
+    rules: &'a Rules,
+    labels: &'a Labels,
     drafts: BTreeMap<String, Draft>,
     keys: BTreeMap<String, String>,
 }
@@ -177,10 +175,14 @@ impl Cases<'_> {
         ids: &mut dyn FnMut() -> String,
     ) -> Finding {
         let keys = keys(observed);
-        let certain = keys.certain.iter().find_map(|key| self.find(key));
+        let same = |case: &&Case| may_join(case, &observed.finding);
+        let certain = keys
+            .certain
+            .iter()
+            .find_map(|key| self.find(key).filter(same));
         let near = || {
             let mut candidates = keys.near.iter().filter_map(|key| self.find(key));
-            candidates.find(|case| pairs(case, &observed.finding))
+            candidates.find(|case| same(case) && pairs(case, &observed.finding))
         };
         let mut finding = observed.finding.clone();
         let id = match certain.or_else(near).cloned() {
@@ -210,6 +212,7 @@ impl Cases<'_> {
     fn open(&mut self, id: String, finding: &mut Finding, now: Timestamp) -> String {
         finding.case_id = Some(id.clone());
         let step = step(CaseAction::Opened, finding, now);
+        let (owner, channel) = self.rules.owners.of(finding, self.labels);
         let case = Case {
             api_version: ApiVersion::V1,
             kind: CaseKind::Case,
@@ -218,13 +221,19 @@ impl Cases<'_> {
             state: CaseState::Open,
             category: finding.category,
             severity: finding.severity,
-            owner: None,
+            owner,
+            channel,
             opened_at: now,
-            due_at: due(finding.severity, now),
+            due_at: self.rules.due(finding.severity, now),
             target: finding.target.clone(),
             actors: actors(finding).collect(),
             justification: None,
+            ticket: None,
             exception_until: None,
+            last_conformant_revision: finding.last_conformant_revision.clone(),
+            rollback: finding.rollback.clone(),
+            drill: drill_of(finding, &self.snapshot.drills).map(|drill| drill.id.clone()),
+            closed_as: None,
             findings: vec![finding.clone()],
             history: vec![step.clone()],
         };
@@ -257,9 +266,20 @@ impl Cases<'_> {
             case.due_at = case
                 .due_at
                 .into_iter()
-                .chain(due(finding.severity, now))
+                .chain(self.rules.due(finding.severity, now))
                 .min();
         }
+        case.drill = still_of(&case, finding, &self.snapshot.drills);
+        let said = |known: &mut Option<String>, says: &Option<String>| {
+            if known.is_none() {
+                known.clone_from(says);
+            }
+        };
+        said(
+            &mut case.last_conformant_revision,
+            &finding.last_conformant_revision,
+        );
+        said(&mut case.rollback, &finding.rollback);
         case.findings.push(finding.clone());
         // The entry of the revision says more than the one of its service.
         case.findings

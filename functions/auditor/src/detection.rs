@@ -102,6 +102,10 @@ pub enum Own {
     Silence,
     /// Parts of a split entry are missing.
     IncompleteEntry,
+    /// A step of a case was not taken in time.
+    CaseOverdue,
+    /// The exception of a case has ended.
+    ExceptionLapsed,
 }
 
 /// A file, as written.

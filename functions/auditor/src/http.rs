@@ -4,33 +4,31 @@
 //! only come again. It is refused where coming again may help: 503 for an outage, 401 and 403 for a
 //! caller or subscription that is not (yet) believed.
 
+mod cases;
+
 use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
-use axum::routing::{get, post};
+use axum::routing::post;
 use axum::{Json, Router};
-use postern_core::case::Case;
 use postern_core::ports::Unavailable;
 use postern_host::auth::Identity;
 use postern_host::config::Right;
 use postern_host::problem::{Problem, quoted};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::auditor::{Auditor, Received};
 use crate::cloud_events;
 use crate::input::{self, Delivery};
 use crate::push;
 
+pub use self::cases::cases_router;
+
 /// The largest request: a Pub/Sub message (10 MB) as base64, with its envelope.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
-
-/// Cases that are listed where nothing is said.
-const CASES_DEFAULT: u32 = 100;
-/// Cases that are listed at most.
-const CASES_LIMIT: u32 = 1000;
 
 /// Every endpoint of the auditor.
 pub fn router(auditor: Arc<Auditor>) -> Router {
@@ -42,14 +40,6 @@ pub fn events_router(auditor: Arc<Auditor>) -> Router {
     Router::new()
         .route("/v1/events/pubsub", post(receive_push))
         .route("/v1/events", post(receive_events))
-        .with_state(auditor)
-}
-
-/// Where cases are read; callers need the right `view`.
-pub fn cases_router(auditor: Arc<Auditor>) -> Router {
-    Router::new()
-        .route("/v1/cases", get(list_cases))
-        .route("/v1/cases/{id}", get(show_case))
         .with_state(auditor)
 }
 
@@ -147,40 +137,6 @@ fn not_events() -> Problem {
          application/cloudevents-batch+json; or as application/json an event of EventBridge, or at \
          most 10000 records of CloudTrail",
     )
-}
-
-#[derive(Deserialize)]
-struct Listing {
-    limit: Option<u32>,
-}
-
-#[derive(Serialize)]
-struct Cases {
-    cases: Vec<Case>,
-}
-
-async fn list_cases(
-    State(auditor): State<Arc<Auditor>>,
-    identity: Identity,
-    Query(listing): Query<Listing>,
-) -> Result<Json<Cases>, Problem> {
-    identity.require(Right::View)?;
-    let limit = listing.limit.unwrap_or(CASES_DEFAULT).min(CASES_LIMIT);
-    let cases = auditor.cases(limit).await.map_err(outage)?;
-    Ok(Json(Cases { cases }))
-}
-
-async fn show_case(
-    State(auditor): State<Arc<Auditor>>,
-    identity: Identity,
-    Path(id): Path<String>,
-) -> Result<Json<Case>, Problem> {
-    identity.require(Right::View)?;
-    let case = auditor.case(&id).await.map_err(outage)?;
-    case.map(Json).ok_or_else(|| {
-        let detail = format!("there is no case {:?}", quoted(&id));
-        Problem::new(StatusCode::NOT_FOUND, "CASE_NOT_FOUND", detail)
-    })
 }
 
 async fn read(body: Body) -> Result<axum::body::Bytes, Problem> {

@@ -11,6 +11,7 @@ use postern_core::reason::{Reason, Verdict};
 use crate::classify::{Observed, blank, rendered};
 use crate::decide::{Intake, Sequel};
 use crate::detection::{Catalogue, Detection, Own, one_up};
+use crate::owners::Labels;
 
 /// The most reasons that a finding repeats.
 const REASON_LIMIT: usize = 16;
@@ -73,6 +74,7 @@ pub(crate) fn intake(
             Vec::new()
         },
         observed: findings_of_entry(catalogue, entry),
+        labels: Labels::default(),
         sequel: Sequel::default(),
     })
 }

@@ -6,6 +6,7 @@
 //! the delivery acknowledged.
 
 mod auditor;
+pub mod case;
 pub mod classify;
 mod cloud_events;
 mod correlation;
@@ -14,6 +15,7 @@ pub mod detection;
 pub mod http;
 pub mod input;
 mod journal;
+pub mod owners;
 pub mod parse;
 mod push;
 pub mod subject;
@@ -21,6 +23,6 @@ pub mod subject;
 mod testing;
 mod watch;
 
-pub use auditor::{Auditor, Believed, Received};
+pub use auditor::{Auditor, Believed, NotTaken, Received, Ticked};
 pub use journal::findings_of_entry;
 pub use watch::Watch;

@@ -4,6 +4,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use postern_auditor::case::Rules;
 use postern_auditor::detection::Catalogue;
 use postern_auditor::{Auditor, Believed, http};
 use postern_host::environment::Process;
@@ -31,7 +33,11 @@ async fn run() -> Result<(), StartError> {
     let catalogue = Catalogue::configured(&config.audit);
     let catalogue = catalogue.map_err(|error| StartError::Function(error.to_string()))?;
     let believed = Believed::from(&config.audit);
-    let auditor = Arc::new(Auditor::new(store.clone(), catalogue, believed));
+    let owners = config.owners.as_deref().map(postern_wiring::owners_file);
+    let rules = Rules::of_config(&config, owners.transpose()?.as_deref());
+    let rules = rules.map_err(|error| StartError::Function(error.to_string()))?;
+    let auditor = Auditor::new(store.clone(), catalogue, believed).with_rules(rules);
+    let auditor = Arc::new(auditor);
     let lookout = Arc::new(lookout(&adapters, Arc::clone(&auditor)));
     let events = Part {
         name: "auditor",
@@ -55,6 +61,11 @@ async fn run() -> Result<(), StartError> {
 }
 
 fn lookout(adapters: &Adapters, auditor: Arc<Auditor>) -> Lookout {
+    let due = Arc::clone(&auditor);
+    let overdue = move || {
+        let auditor = Arc::clone(&due);
+        async move { Ok(auditor.tick(Timestamp::now()).await?.cases()) }
+    };
     Lookout::new(adapters, move |found| {
         let auditor = Arc::clone(&auditor);
         async move {
@@ -65,4 +76,5 @@ fn lookout(adapters: &Adapters, auditor: Arc<Auditor>) -> Lookout {
             Ok(())
         }
     })
+    .with_overdue(overdue)
 }

@@ -8,16 +8,21 @@ use std::sync::{LazyLock, Mutex};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use postern_core::case::{Case, CaseState};
-use postern_core::change::{Change, Notification};
-use postern_core::entry::Entry;
+use postern_core::case::{Case, CaseAction, CaseKind, CaseState, CaseStep, ClosedAs, Drill};
+use postern_core::change::{Change, Notification, UsedJustification};
+use postern_core::decision::ApiVersion;
+use postern_core::entry::{Entry, Signing};
 use postern_core::event::AuditEvent;
+use postern_core::finding::Finding;
 use postern_core::image::Digest;
 use postern_core::memory::{Decided, Expectation, Fact, Memory, Questions};
-use postern_core::ports::{AuditStore, Committed, Part, Snapshot, Unavailable};
+use postern_core::ports::{AuditStore, CaseFilter, Committed, Part, Snapshot, Unavailable};
+use postern_host::config::Right;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::case::Actor;
+use crate::classify::classify;
 use crate::detection::{Catalogue, Samples};
 use crate::parse::{self, Form};
 
@@ -56,6 +61,69 @@ pub(crate) fn read(entry: &Value) -> AuditEvent {
     parse::event(entry.to_string().as_bytes(), Form::LogEntry).unwrap()
 }
 
+static FINDING: LazyLock<Finding> = LazyLock::new(|| {
+    let event = read(&entry("cloud-run-break-glass"));
+    classify(&catalogue(), &event).remove(0).finding
+});
+
+/// A break-glass case that stands here, of `night-duty@example.com`. Synthetic.
+pub(crate) fn case(state: CaseState) -> Case {
+    let finding = FINDING.clone();
+    let opened_at = "2026-03-03T05:00:10Z".parse().unwrap();
+    let step = |by: &str, action| CaseStep {
+        at: opened_at,
+        by: by.to_owned(),
+        action,
+        comment: None,
+    };
+    let steps = [
+        step("postern", CaseAction::Opened),
+        step("responder@example.com", CaseAction::Acknowledged),
+        step("responder@example.com", CaseAction::Justified),
+        step("approver@example.com", CaseAction::Closed),
+    ];
+    let taken = match state {
+        CaseState::Open => 1,
+        CaseState::Acknowledged => 2,
+        CaseState::Justified => 3,
+        CaseState::Closed => 4,
+    };
+    Case {
+        api_version: ApiVersion::V1,
+        kind: CaseKind::Case,
+        id: "01CASE".to_owned(),
+        revision: taken as u64,
+        state,
+        category: finding.category,
+        severity: finding.severity,
+        owner: None,
+        channel: None,
+        opened_at,
+        due_at: "2026-03-04T05:00:10Z".parse().ok().filter(|_| taken < 4),
+        target: finding.target.clone(),
+        actors: vec!["night-duty@example.com".to_owned()],
+        justification: (taken > 2).then(|| "payments were down, INC-4711".to_owned()),
+        ticket: None,
+        exception_until: None,
+        last_conformant_revision: None,
+        rollback: None,
+        drill: None,
+        closed_as: (taken > 3).then_some(ClosedAs::Attested),
+        findings: vec![finding],
+        history: steps[..taken].to_vec(),
+    }
+}
+
+/// Somebody with an identity and these rights.
+pub(crate) fn person(name: &str, rights: &[Right]) -> Actor {
+    Actor {
+        name: name.to_owned(),
+        second_person: true,
+        rights: rights.iter().copied().collect(),
+        also: Vec::new(),
+    }
+}
+
 /// A store in memory, with an outage on request.
 #[derive(Default)]
 pub(crate) struct MemoryStore {
@@ -70,6 +138,9 @@ pub(crate) struct State {
     pub(crate) entries: Vec<Entry>,
     pub(crate) outbox: Vec<Notification>,
     pub(crate) quarantined: Vec<Vec<u8>>,
+    pub(crate) justifications: Vec<UsedJustification>,
+    pub(crate) drills: Vec<Drill>,
+    pub(crate) signings: Vec<Signing>,
     pub(crate) outage: bool,
     /// So many commits are refused as stale.
     pub(crate) stale: usize,
@@ -109,6 +180,7 @@ impl AuditStore for MemoryStore {
         Ok(Snapshot {
             seen: state.seen.get(event_key).copied(),
             cases: keys.iter().filter_map(case).collect(),
+            drills: Vec::new(),
         })
     }
 
@@ -231,6 +303,16 @@ impl AuditStore for MemoryStore {
             state.expectations.remove(&id);
         }
         state.heard.extend(change.heard);
+        let revision = |case: &Case| state.cases.get(&case.id).map_or(0, |known| known.revision);
+        if change
+            .cases
+            .iter()
+            .any(|case| revision(case) + 1 != case.revision)
+        {
+            return Ok(Committed::Stale);
+        }
+        state.justifications.extend(change.justifications);
+        state.drills.extend(change.drills);
         state.quarantined.extend(change.quarantine.map(|q| q.raw));
         state
             .cases
@@ -257,6 +339,58 @@ impl AuditStore for MemoryStore {
 
     async fn case(&self, id: &str) -> Result<Option<Case>, Unavailable> {
         Ok(self.up()?.cases.get(id).cloned())
+    }
+    async fn cases_like(&self, filter: &CaseFilter) -> Result<Vec<Case>, Unavailable> {
+        let state = self.up()?;
+        let passes = |case: &&Case| {
+            filter.state.is_none_or(|state| case.state == state)
+                && filter
+                    .category
+                    .is_none_or(|category| case.category == category)
+                && filter
+                    .severity
+                    .is_none_or(|severity| case.severity >= severity)
+                && (filter.owner.is_none() || case.owner == filter.owner)
+                && (filter.target.is_none() || case.target == filter.target)
+                && filter.since.is_none_or(|since| case.opened_at >= since)
+                && filter.before.as_ref().is_none_or(|id| case.id < *id)
+        };
+        let cases = state.cases.values().rev().filter(passes);
+        Ok(cases.take(filter.limit as usize).cloned().collect())
+    }
+
+    async fn overdue(&self, _: Timestamp, limit: u32) -> Result<Vec<Case>, Unavailable> {
+        Ok(self
+            .up()?
+            .cases
+            .values()
+            .take(limit as usize)
+            .cloned()
+            .collect())
+    }
+
+    async fn justified_elsewhere(
+        &self,
+        hash: &Digest,
+        case_id: &str,
+    ) -> Result<Option<String>, Unavailable> {
+        let state = self.up()?;
+        let mut used = state.justifications.iter();
+        let other = used.find(|used| used.hash == *hash && used.case_id != case_id);
+        Ok(other.map(|used| used.case_id.clone()))
+    }
+
+    async fn drills(&self, target: &str, at: Timestamp) -> Result<Vec<Drill>, Unavailable> {
+        let state = self.up()?;
+        let there =
+            |drill: &&Drill| drill.target == target && drill.from <= at && at <= drill.until;
+        Ok(state.drills.iter().filter(there).cloned().collect())
+    }
+
+    async fn signing(&self, occurrence: &str) -> Result<Option<Signing>, Unavailable> {
+        let state = self.up()?;
+        let of_it = |signing: &&Signing| signing.occurrence.as_deref() == Some(occurrence);
+        Ok(state.signings.iter().find(of_it).cloned())
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod attest;
 pub(crate) mod audit;
+pub(crate) mod case;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod demo;

@@ -67,6 +67,16 @@ pub(crate) async fn open_store(directory: &Path) -> Result<Store, Failure> {
     })
 }
 
+/// Opens the database of a data directory that is there already.
+pub(crate) async fn existing_store(directory: &Path) -> Result<Store, Failure> {
+    if !directory.join(DATABASE).exists() {
+        let message = format!("{} is no data directory", directory.display());
+        return Err(Failure::mistake(message)
+            .remedy("name one with --data DIR, or a server with --server URL"));
+    }
+    open_store(directory).await
+}
+
 /// Opens the database whose revocation list is to change, and says so if it is a new one: a gate
 /// that works on another one goes on allowing.
 pub(crate) async fn store_for_list(directory: &Path) -> Result<Store, Failure> {

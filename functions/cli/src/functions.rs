@@ -10,6 +10,7 @@ use axum::{Json, Router};
 use clap::ValueEnum;
 use jiff::Timestamp;
 use postern_attestor::{Attestor, AttestorParts, rules};
+use postern_auditor::case::Rules;
 use postern_auditor::detection::Catalogue;
 use postern_auditor::{Auditor, Believed};
 use postern_core::decision::Decision;
@@ -241,11 +242,18 @@ fn auditor(
 ) -> Result<Auditor, Failure> {
     let catalogue = Catalogue::configured(&config.audit).map_err(Failure::mistake)?;
     let store = Arc::new(adapters.store.clone());
-    let auditor = Auditor::new(store, catalogue, Believed::from(&config.audit));
+    let auditor = Auditor::new(store, catalogue, Believed::from(&config.audit))
+        .with_rules(case_rules(config)?);
     Ok(match notifier {
         Some(notifier) => auditor.on_alert(move || notifier.wake()),
         None => auditor,
     })
+}
+
+/// The rules that cases are walked by, with the owners that the configuration names.
+pub(crate) fn case_rules(config: &Config) -> Result<Rules, Failure> {
+    let owners = config.owners.as_deref().map(postern_wiring::owners_file);
+    Rules::of_config(config, owners.transpose()?.as_deref()).map_err(Failure::mistake)
 }
 
 fn auditor_routes(config: &Config, auditor: &Arc<Auditor>) -> Result<Router, Failure> {
@@ -256,6 +264,11 @@ fn auditor_routes(config: &Config, auditor: &Arc<Auditor>) -> Result<Router, Fai
 }
 
 fn lookout(adapters: &Adapters, auditor: Arc<Auditor>) -> Lookout {
+    let due = Arc::clone(&auditor);
+    let overdue = move || {
+        let auditor = Arc::clone(&due);
+        async move { Ok(auditor.tick(Timestamp::now()).await?.cases()) }
+    };
     Lookout::new(adapters, move |found| {
         let auditor = Arc::clone(&auditor);
         async move {
@@ -266,6 +279,7 @@ fn lookout(adapters: &Adapters, auditor: Arc<Auditor>) -> Lookout {
             Ok(())
         }
     })
+    .with_overdue(overdue)
 }
 
 /// Makes findings of what the gate itself did: a use of the emergency door, a fail-open.

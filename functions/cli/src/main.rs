@@ -4,6 +4,7 @@ mod commands;
 mod data;
 mod demo;
 mod embedded;
+mod escape;
 mod functions;
 mod layouts;
 mod outcome;
@@ -47,6 +48,7 @@ enum Command {
     Signature(commands::signature::Args),
     Policy(commands::policy::Args),
     Audit(commands::audit::Args),
+    Case(commands::case::Args),
     Revoke(commands::revoke::RevokeArgs),
     Unrevoke(commands::revoke::UnrevokeArgs),
     Revoked(commands::revoke::RevokedArgs),
@@ -86,6 +88,7 @@ async fn run(command: Command) -> Outcome {
         Command::Signature(args) => commands::signature::run(args).await,
         Command::Policy(args) => commands::policy::run(args).await,
         Command::Audit(args) => commands::audit::run(args).await,
+        Command::Case(args) => commands::case::run(args).await,
         Command::Revoke(args) => commands::revoke::revoke(args).await,
         Command::Unrevoke(args) => commands::revoke::unrevoke(args).await,
         Command::Revoked(args) => commands::revoke::revoked(args).await,

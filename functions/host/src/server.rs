@@ -11,6 +11,7 @@ mod loopback;
 mod peer;
 #[cfg(feature = "tls")]
 pub mod tls;
+mod verb;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -37,6 +38,7 @@ use first_bytes::FirstBytes;
 
 pub use access::RequestId;
 pub use peer::Peer;
+pub use verb::verb;
 
 /// The longest body a handler reads unless its route says otherwise (`DefaultBodyLimit`), in bytes.
 pub const BODY_LIMIT: usize = 1024 * 1024;

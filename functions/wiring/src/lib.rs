@@ -3,6 +3,7 @@
 
 mod adapters;
 mod lookout;
+mod owners;
 mod process;
 mod registry;
 mod sources;
@@ -10,6 +11,7 @@ mod trust;
 
 pub use adapters::Adapters;
 pub use lookout::{Found, Looked, Lookout, outage, tick_router};
+pub use owners::owners_file;
 pub use process::{Part, StartError, announce, bind, run, start};
 pub use registry::registry;
 pub use sources::{sink, source};

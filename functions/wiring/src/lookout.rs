@@ -41,16 +41,20 @@ pub struct Looked {
     pub spooled: usize,
     /// New in the journal since the last look.
     pub looked: usize,
+    /// Cases that time alone changed.
+    pub overdue: usize,
 }
 
-type Take =
-    dyn Fn(Found) -> Pin<Box<dyn Future<Output = Result<(), Unavailable>> + Send>> + Send + Sync;
+type Answer<T> = Pin<Box<dyn Future<Output = Result<T, Unavailable>> + Send>>;
+type Take = dyn Fn(Found) -> Answer<()> + Send + Sync;
+type Overdue = dyn Fn() -> Answer<usize> + Send + Sync;
 
-/// Looks at spool and journal.
+/// Looks at spool and journal, and at what time alone makes due.
 pub struct Lookout {
     store: Store,
     spool: Arc<Spool>,
     take: Box<Take>,
+    overdue: Option<Box<Overdue>>,
     place: Mutex<Place>,
 }
 
@@ -74,8 +78,21 @@ impl Lookout {
             store: adapters.store.clone(),
             spool: Arc::clone(&adapters.spool),
             take: Box::new(move |found| Box::pin(take(found))),
+            overdue: None,
             place: Mutex::default(),
         }
+    }
+
+    /// Also does what time alone makes due; `overdue` must be idempotent, and says how many cases it
+    /// changed.
+    #[must_use]
+    pub fn with_overdue<F, T>(mut self, overdue: F) -> Self
+    where
+        F: Fn() -> T + Send + Sync + 'static,
+        T: Future<Output = Result<usize, Unavailable>> + Send + 'static,
+    {
+        self.overdue = Some(Box::new(move || Box::pin(overdue())));
+        self
     }
 
     /// Looks every `interval`, for as long as it is polled.
@@ -100,9 +117,14 @@ impl Lookout {
         // One is no reason to leave the other.
         let spooled = self.take_in_spool().await;
         let looked = self.look_at_journal(&mut place).await;
+        let overdue = match &self.overdue {
+            Some(overdue) => overdue().await,
+            None => Ok(0),
+        };
         Ok(Looked {
             spooled: spooled?,
             looked: looked?,
+            overdue: overdue?,
         })
     }
 

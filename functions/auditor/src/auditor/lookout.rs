@@ -13,6 +13,7 @@ use crate::classify::{Observed, blank, rendered};
 use crate::correlation::{Clues, attested_key};
 use crate::decide::{Intake, Sequel};
 use crate::detection::Own;
+use crate::owners::Labels;
 
 /// How long the parts of one entry are waited for.
 const PARTS_WITHIN: SignedDuration = SignedDuration::from_mins(10);
@@ -127,6 +128,7 @@ impl Auditor {
             quarantine: None,
             entries: Vec::new(),
             observed,
+            labels: Labels::default(),
             sequel: Sequel {
                 settled: vec![expectation.id],
                 ..Sequel::default()
@@ -162,6 +164,7 @@ impl Auditor {
             quarantine: None,
             entries: Vec::new(),
             observed: vec![observed],
+            labels: Labels::default(),
             sequel: Sequel::default(),
         };
         self.written_once(&intake).await

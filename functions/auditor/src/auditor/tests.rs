@@ -146,13 +146,14 @@ async fn entries_of_one_deployment_that_are_decided_at_the_same_time_are_one_cas
             quarantine: None,
             entries: Vec::new(),
             observed: classify(&catalogue(), &event),
+            labels: Labels::default(),
             sequel: Sequel::default(),
         }
     };
     let decided = async |intake: &Intake| {
         let keys = intake.correlation_keys();
         let snapshot = store.snapshot(&intake.seen.key, &keys).await.unwrap();
-        decide(&snapshot, intake, now, &mut new_id)
+        decide(&snapshot, intake, &Rules::default(), now, &mut new_id)
     };
     let revision = intake("cloud-run-break-glass");
     let service = intake("cloud-run-break-glass-service");

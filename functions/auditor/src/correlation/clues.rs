@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 use postern_core::event::AuditEvent;
 use postern_core::finding::{Category, Finding};
-use postern_core::image::ImageReference;
+use postern_core::image::{Digest, ImageReference};
 use postern_core::memory::{Expectation, Fact, Memory, Questions};
 
 use super::{conformance, policy, signatures, sticky, unverified};
@@ -87,8 +87,7 @@ impl Clues {
         let finding = &observed.finding;
         if let Some(target) = &finding.target {
             self.ask(runs_key(target));
-            let digests = by_digest(&finding.images).filter_map(|image| image.digest());
-            let asked = digests.map(|digest| (digest, target.clone()));
+            let asked = digests(&finding.images).map(|digest| (digest, target.clone()));
             self.questions.decisions.extend(asked);
         }
         self.expectations
@@ -102,9 +101,8 @@ impl Clues {
             return;
         };
         if finding.decision_id.is_none() {
-            let digests = by_digest(&finding.images).filter_map(|image| image.digest());
             let decided = |digest| memory.decisions.get(&(digest, target.clone()));
-            let mut decisions = digests.filter_map(decided);
+            let mut decisions = digests(&finding.images).filter_map(decided);
             finding.decision_id = decisions.find_map(|d| d.allowed.clone().or(d.denied.clone()));
         }
         let conformant = |fact: &&Fact| {
@@ -225,6 +223,15 @@ impl Known<'_> {
 /// Under which key the facts stand about what runs at a target.
 pub(super) fn runs_key(target: &str) -> String {
     format!("runs|{target}")
+}
+
+/// The digests of images: of those that have one, or that are nothing but one.
+pub(super) fn digests(images: &[String]) -> impl Iterator<Item = Digest> + '_ {
+    images.iter().filter_map(|image| {
+        let reference = image.parse::<ImageReference>().ok();
+        let named = reference.and_then(|image| image.digest());
+        named.or_else(|| image.parse().ok())
+    })
 }
 
 /// Those that have a digest.

@@ -6,7 +6,7 @@ use postern_core::event::AuditEvent;
 use postern_core::finding::Finding;
 use postern_core::memory::{Fact, Memory, Said};
 
-use super::clues::{Clues, Hypothesis, Known, Told, Weighed, by_digest};
+use super::clues::{Clues, Hypothesis, Known, Told, Weighed, digests};
 use crate::classify::{Observed, rendered};
 use crate::detection::Own;
 
@@ -74,7 +74,7 @@ fn word(known: &Known<'_>) -> Option<(&'static str, Vec<String>)> {
         }
     }
     let deployed = &known.subject.deployed;
-    (by_digest(deployed).next().is_some()).then(|| ("", deployed.clone()))
+    (digests(deployed).next().is_some()).then(|| ("", deployed.clone()))
 }
 
 fn fact(

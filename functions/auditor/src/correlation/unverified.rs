@@ -6,7 +6,7 @@ use postern_core::finding::Finding;
 use postern_core::image::Digest;
 use postern_core::memory::{Fact, Memory, Said};
 
-use super::clues::{Clues, Hypothesis, Known, Told, Weighed, by_digest, runs_key};
+use super::clues::{Clues, Hypothesis, Known, Told, Weighed, digests, runs_key};
 use crate::classify::{Observed, rendered};
 use crate::detection::Own;
 
@@ -63,9 +63,7 @@ pub(super) fn clues(known: &Known<'_>, clues: &mut Clues) {
 
 fn deployed(known: &Known<'_>, target: &str, runs: &str, clues: &mut Clues) {
     let images = &known.subject.deployed;
-    let digests: Vec<_> = by_digest(images)
-        .filter_map(|image| image.digest())
-        .collect();
+    let digests: Vec<_> = digests(images).collect();
     if digests.is_empty() {
         return;
     }

@@ -228,7 +228,7 @@ fn file_stem(file: &str) -> &str {
     name.strip_suffix(".yaml").unwrap_or(name)
 }
 
-const ALL_OWN: [Own; 15] = [
+const ALL_OWN: [Own; 17] = [
     Own::UnreadableEntry,
     Own::ReusedId,
     Own::GateBreakGlass,
@@ -244,6 +244,8 @@ const ALL_OWN: [Own; 15] = [
     Own::UnreconciledSignature,
     Own::Silence,
     Own::IncompleteEntry,
+    Own::CaseOverdue,
+    Own::ExceptionLapsed,
 ];
 
 #[cfg(test)]

@@ -97,6 +97,8 @@ pub(super) const FILES: &[(&str, &str)] = detections![
     "postern.deployment.after-denial",
     "postern.deployment.traffic-to-unverified",
     "postern.deployment.without-decision",
+    "postern.case.exception-lapsed",
+    "postern.case.overdue",
     "postern.gate.break-glass",
     "postern.gate.fail-open",
     "postern.gate.revoked",

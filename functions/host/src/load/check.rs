@@ -2,6 +2,7 @@
 
 mod access;
 mod alerts;
+mod cases;
 mod registries;
 
 use std::net::SocketAddr;
@@ -29,6 +30,7 @@ pub(super) fn check(
     listen(config, &mut findings);
     sources(config, &mut findings);
     gate(config, &mut findings);
+    cases::check(config, &mut findings);
     signers(config, &mut findings);
     access::check(&config.auth, platform, &mut findings);
     registries::check(&config.registries, environment, &mut findings);
@@ -114,15 +116,19 @@ fn gate(config: &Config, findings: &mut Findings) {
         let message = "no request would ever be let in: use at least 1".to_owned();
         findings.push((at("gate").key("maxConcurrency"), message));
     }
-    if let Some(Err(error)) = config.break_glass.ticket.as_deref().map(Regex::new) {
+    let ticket = config.break_glass.ticket.as_deref();
+    pattern(ticket, at("breakGlass").key("ticket"), findings);
+}
+
+fn pattern(text: Option<&str>, place: Place, findings: &mut Findings) {
+    if let Some(Err(error)) = text.map(Regex::new) {
         let text = error.to_string();
         let reason = text
             .lines()
             .last()
             .unwrap_or_default()
             .trim_start_matches("error: ");
-        let message = format!("this is no regular expression: {reason}");
-        findings.push((at("breakGlass").key("ticket"), message));
+        findings.push((place, format!("this is no regular expression: {reason}")));
     }
 }
 

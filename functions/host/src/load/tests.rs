@@ -143,6 +143,25 @@ postern.yaml has 24 mistakes:
 }
 
 #[test]
+fn mistakes_in_the_rules_of_cases_are_told_by_key() {
+    let text = r#"
+owners: ""
+cases:
+  justification: {minLength: 20, ticket: "INC-[0-9"}
+  twoPerson: MEDIUM
+  due: {CRITICAL: 0s, HIGH: 12h}
+  maxException: -1h
+"#;
+    insta::assert_snapshot!(mistakes(text), @r#"
+    postern.yaml has 4 mistakes:
+      line 2: owners: this is empty: leave it out
+      line 4: cases.justification.ticket: this is no regular expression: unclosed character class
+      line 6: cases.due.CRITICAL: this time is over before it starts: make it longer
+      line 7: cases.maxException: this time is over before it starts: make it longer
+    "#);
+}
+
+#[test]
 fn mistakes_of_access_are_told_by_entry() {
     let text = r#"
 auth:

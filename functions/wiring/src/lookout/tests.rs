@@ -52,6 +52,7 @@ async fn lookout(directory: &Path) -> (Lookout, Seen) {
         store,
         spool: Arc::new(Spool::open(&directory.join("spool")).unwrap()),
         take: Box::new(move |found| Box::pin(take(found))),
+        overdue: None,
         place: Mutex::default(),
     };
     (lookout, seen)
@@ -63,7 +64,11 @@ async fn the_spool_is_taken_in_and_the_journal_looked_at_once() {
     let (lookout, seen) = lookout(directory.path()).await;
     lookout.store.append(vec![entry(IDS[0])]).await.unwrap();
     lookout.spool.record(&entry(IDS[1])).await.unwrap();
-    let counts = |spooled, looked| Looked { spooled, looked };
+    let counts = |spooled, looked| Looked {
+        spooled,
+        looked,
+        overdue: 0,
+    };
     assert_eq!(lookout.look().await.unwrap(), counts(1, 2));
     assert_eq!(lookout.look().await.unwrap(), counts(0, 0));
     let spooled = format!("S{}", IDS[1]);
@@ -103,4 +108,14 @@ async fn what_cannot_be_taken_is_found_again() {
     lookout.take = up;
     assert_eq!(lookout.look().await.unwrap().looked, 1);
     assert_eq!(*seen.lock().unwrap(), [IDS[0]]);
+}
+
+#[tokio::test]
+async fn every_look_does_what_is_overdue() {
+    let directory = tempfile::tempdir().unwrap();
+    let (lookout, _) = lookout(directory.path()).await;
+    let lookout = lookout.with_overdue(|| async { Ok(2) });
+    assert_eq!(lookout.look().await.unwrap().overdue, 2);
+    let down = || async { Err(Unavailable::new("store", "down")) };
+    assert!(lookout.with_overdue(down).look().await.is_err());
 }
