@@ -52,6 +52,18 @@ fn pieces_are_joined_by_their_place() {
 }
 
 #[test]
+fn an_empty_text_holds_the_place_of_anything() {
+    let request = joined(&[
+        json!({"list": [1, true, {"a": "x"}, ["y"]]}),
+        json!({"list": ["", "", "", ["", "z"], 5]}),
+    ]);
+    assert_eq!(
+        request,
+        json!({"list": [1, true, {"a": "x"}, ["y", "z"], 5]})
+    );
+}
+
+#[test]
 fn the_order_of_arrival_does_not_matter() {
     let parts = [
         piece(2, 3, json!({"a": "3"})),
