@@ -1,3 +1,5 @@
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -5,10 +7,12 @@ use super::*;
 use crate::parse::{Form, event};
 use crate::testing::{entry, patched};
 
+static WHOLE: LazyLock<Value> = LazyLock::new(|| entry("gke-break-glass"));
+
 /// A part of a synthetic entry with this piece of the request.
 fn piece(index: usize, total: usize, request: Value) -> Vec<u8> {
     let mut part = patched(
-        &entry("gke-break-glass"),
+        &WHOLE,
         &[
             ("/protoPayload/request", request),
             (
