@@ -5,6 +5,8 @@
 //! drops the future when it passes: no port does anything that must not be dropped half-way, but
 //! for the writes, which are atomic.
 
+mod sources;
+
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
@@ -18,6 +20,10 @@ use crate::image::{Digest, ImageReference};
 use crate::occurrence::Occurrence;
 use crate::policy::Policy;
 use crate::revocation::Revocations;
+
+pub use self::sources::{
+    EventSubscription, LogPage, LogQuery, LogReader, Message, Progress, ReconcileProgress,
+};
 
 /// Something outside could not be reached or read. Never to be taken for "there is none".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -17,6 +17,7 @@ pub mod files;
 mod journal;
 mod outbox;
 mod prepared;
+mod reconciled;
 mod revocations;
 mod rows;
 pub mod spool;
