@@ -1,5 +1,7 @@
 //! Takes events in: reads, classifies, decides, writes. What it returned `Ok` for is written.
 
+mod source;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -17,6 +19,8 @@ use crate::decide::{Intake, Standing, decide};
 use crate::detection::Catalogue;
 use crate::journal;
 use crate::parse::{self, Form, Unreadable};
+
+pub(crate) use self::source::AtSource;
 
 /// A case that others change at the same time is read again this often.
 const TRIES: usize = 16;
@@ -310,7 +314,7 @@ enum Taken {
 }
 
 impl Received {
-    const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Recorded(_) => "recorded",
             Self::Known => "known",

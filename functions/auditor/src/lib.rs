@@ -15,7 +15,10 @@ pub mod http;
 pub mod input;
 mod journal;
 pub mod parse;
+pub mod pull;
 mod push;
+pub mod reconcile;
+pub mod sources;
 pub mod subject;
 #[cfg(test)]
 mod testing;

@@ -11,6 +11,7 @@ use clap::ValueEnum;
 use jiff::Timestamp;
 use postern_attestor::{Attestor, AttestorParts, rules};
 use postern_auditor::detection::Catalogue;
+use postern_auditor::sources::{Fetched, Sources};
 use postern_auditor::{Auditor, Believed};
 use postern_core::decision::Decision;
 use postern_gate::{DecisionObserver, Gate, GateOptions, GateParts};
@@ -55,6 +56,8 @@ pub(crate) struct Functions {
 #[derive(Clone)]
 struct Due {
     lookout: Arc<Lookout>,
+    /// Empty where this process is not to audit.
+    sources: Arc<Sources>,
     /// Absent where this process is not to deliver.
     notifier: Option<Arc<Notifier>>,
 }
@@ -72,6 +75,11 @@ impl Functions {
             }
         };
         futures::join!(deliver, self.due.lookout.run(TICK));
+    }
+
+    /// Fetches entries that nobody delivers, for as long as some work takes.
+    pub(crate) async fn fetch_beside(&self, work: impl Future<Output = ()>) {
+        self.due.sources.run_beside(work).await;
     }
 }
 
@@ -91,8 +99,13 @@ pub(crate) async fn assemble(
         false => None,
     };
     let auditor = Arc::new(auditor(config, &adapters, notifier.clone())?);
+    let sources = match only.contains(&Function::Auditor) {
+        true => sources(config, environment, &adapters, &auditor)?,
+        false => Sources::default(),
+    };
     let due = Due {
         lookout: Arc::new(lookout(&adapters, Arc::clone(&auditor))),
+        sources: Arc::new(sources),
         notifier,
     };
     let mut router = Router::new();
@@ -164,20 +177,24 @@ struct Done {
     #[serde(flatten)]
     looked: Looked,
     #[serde(flatten)]
+    fetched: Fetched,
+    #[serde(flatten)]
     delivered: Option<Tally>,
 }
 
-/// `POST /v1/tick`: what [`Functions::work`] does every few seconds, now. The cases that it makes are
-/// delivered by the same tick.
+/// `POST /v1/tick`: what [`Functions::work`] and [`Functions::fetch_beside`] do all the time, once and now. The
+/// cases that it makes are delivered by the same tick. One outage is no reason to leave the rest.
 async fn tick(State(due): State<Due>, identity: Identity) -> Result<Json<Done>, Problem> {
     identity.require(Right::Ingest)?;
     let looked = due.lookout.look().await;
+    let fetched = due.sources.tick(Timestamp::now()).await;
     let delivered = match &due.notifier {
         Some(notifier) => Some(notifier.tick(Timestamp::now()).await.map_err(outage)?),
         None => None,
     };
     Ok(Json(Done {
         looked: looked.map_err(outage)?,
+        fetched: fetched.map_err(outage)?,
         delivered,
     }))
 }
@@ -246,6 +263,22 @@ fn auditor(
         Some(notifier) => auditor.on_alert(move || notifier.wake()),
         None => auditor,
     })
+}
+
+fn sources(
+    config: &Config,
+    environment: &dyn Environment,
+    adapters: &Adapters,
+    auditor: &Arc<Auditor>,
+) -> Result<Sources, Failure> {
+    let resources = &config.audit.reconcile.resources;
+    Ok(Sources::new(
+        auditor,
+        postern_wiring::subscriptions(config, environment)?,
+        postern_wiring::log_reader(resources, config)?,
+        Arc::new(adapters.store.clone()),
+        &config.audit,
+    ))
 }
 
 fn auditor_routes(config: &Config, auditor: &Arc<Auditor>) -> Result<Router, Failure> {

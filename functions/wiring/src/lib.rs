@@ -2,6 +2,7 @@
 //! themselves know no adapter.
 
 mod adapters;
+mod fetched;
 mod lookout;
 mod process;
 mod registry;
@@ -9,6 +10,7 @@ mod sources;
 mod trust;
 
 pub use adapters::Adapters;
+pub use fetched::{log_reader, subscriptions};
 pub use lookout::{Found, Looked, Lookout, outage, tick_router};
 pub use process::{Part, StartError, announce, bind, run, start};
 pub use registry::registry;

@@ -208,7 +208,7 @@ mod tests {
         insta::assert_snapshot!(recorder.asked(), @r#"
         POST /v1/projects/demo-mart/subscriptions/audit:pull {"maxMessages":100,"returnImmediately":false}
         POST /v1/projects/demo-mart/subscriptions/audit:acknowledge {"ackIds":["a1"]}
-        POST /v1/projects/demo-mart/subscriptions/audit:modifyAckDeadline {"ackIds":["a2"],"ackDeadlineSeconds":0}
+        POST /v1/projects/demo-mart/subscriptions/audit:modifyAckDeadline {"ackDeadlineSeconds":0,"ackIds":["a2"]}
         "#);
     }
 

@@ -103,9 +103,10 @@ impl Catalogue {
     }
 }
 
-const ALL_OWN: [Own; 6] = [
+const ALL_OWN: [Own; 7] = [
     Own::UnreadableEntry,
     Own::ReusedId,
+    Own::Gap,
     Own::GateBreakGlass,
     Own::GateFailOpen,
     Own::Revoked,

@@ -18,6 +18,7 @@ pub(super) const FILES: &[(&str, &str)] = detections![
     "gcp.gke.blocked",
     "gcp.gke.dry-run",
     "gcp.gke.fail-open",
+    "postern.audit.gap",
     "postern.audit.reused-id",
     "postern.audit.unreadable-entry",
     "postern.gate.break-glass",
