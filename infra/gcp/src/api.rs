@@ -55,6 +55,8 @@ enum Tried {
     Again(Option<Duration>, String),
     /// It will not.
     Never(Unavailable),
+    /// The API says that there is no such thing.
+    Absent(Unavailable),
 }
 
 impl Api {
@@ -99,29 +101,46 @@ impl Api {
     ) -> Result<T, Unavailable> {
         let body = body.map(serde_json::to_vec).transpose();
         let body = body.map_err(|error| self.failed(call, error))?;
-        let answer = self.bytes(call, body.as_deref()).await?;
-        serde_json::from_slice(&answer).map_err(|error| {
+        match self.tried(call, body.as_deref()).await {
+            Tried::Done(answer) => self.read(call, &answer),
+            Tried::Again(_, error) => Err(Unavailable::new(self.name(), error)),
+            Tried::Never(error) | Tried::Absent(error) => Err(error),
+        }
+    }
+
+    /// Gets something; `None` if the API says that there is no such thing.
+    pub(crate) async fn find<T: DeserializeOwned>(
+        &self,
+        call: &Call<'_>,
+    ) -> Result<Option<T>, Unavailable> {
+        match self.tried(call, None).await {
+            Tried::Done(answer) => self.read(call, &answer).map(Some),
+            Tried::Again(_, error) => Err(Unavailable::new(self.name(), error)),
+            Tried::Never(error) => Err(error),
+            Tried::Absent(_) => Ok(None),
+        }
+    }
+
+    fn read<T: DeserializeOwned>(&self, call: &Call<'_>, answer: &[u8]) -> Result<T, Unavailable> {
+        serde_json::from_slice(answer).map_err(|error| {
             let error = shortened(&error.to_string());
             self.failed(call, format_args!("it answered something else: {error}"))
         })
     }
 
-    async fn bytes(&self, call: &Call<'_>, body: Option<&[u8]>) -> Result<Vec<u8>, Unavailable> {
+    /// Tries until it is done, will never be, or was tried often enough.
+    async fn tried(&self, call: &Call<'_>, body: Option<&[u8]>) -> Tried {
         let mut state = RetryState::new(true);
         loop {
             state = state.clone().set_attempt_count(state.attempt_count + 1);
             match self.once(call, body).await {
-                Tried::Done(answer) => return Ok(answer),
-                Tried::Never(error) => return Err(error),
-                Tried::Again(_, error) if state.attempt_count >= TRIES => {
-                    return Err(Unavailable::new(self.name(), error));
-                }
-                Tried::Again(asked, error) => {
+                Tried::Again(asked, error) if state.attempt_count < TRIES => {
                     tracing::debug!(api = self.name, error, "tried again");
                     let pause = self.pauses.on_failure(&state);
                     let asked = asked.unwrap_or_default().min(LONGEST_ASKED);
                     tokio::time::sleep(pause.max(asked)).await;
                 }
+                tried => return tried,
             }
         }
     }
@@ -160,6 +179,9 @@ impl Api {
                 }
                 status if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED => {
                     Tried::Again(asked, explained)
+                }
+                status if refusal.is_absent(status.as_u16()) => {
+                    Tried::Absent(Unavailable::new(self.name(), explained))
                 }
                 _ => Tried::Never(Unavailable::new(self.name(), explained)),
             };

@@ -1,5 +1,5 @@
 //! Google Cloud behind the ports of `postern-core`: the identity this runs as, subscriptions that are
-//! pulled from, and logs that are read back.
+//! pulled from, logs that are read back, and what runs on Cloud Run.
 //!
 //! The APIs are spoken over REST. Each answer is bounded in size and time; an outage or a missing
 //! permission is an error that says which, and never an empty answer.
@@ -11,6 +11,7 @@ mod logging;
 mod pubsub;
 mod refusal;
 mod resource;
+mod run;
 #[cfg(test)]
 mod testing;
 
@@ -19,3 +20,4 @@ pub use endpoint::{Endpoint, EndpointError};
 pub use logging::{LOGGING, Logging};
 pub use pubsub::{PUBSUB, Subscription, SubscriptionError};
 pub use resource::ResourceError;
+pub use run::{CloudRun, RUN};

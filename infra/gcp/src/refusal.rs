@@ -19,6 +19,8 @@ struct Status {
     #[serde(default)]
     message: String,
     #[serde(default)]
+    status: String,
+    #[serde(default)]
     details: Vec<Detail>,
 }
 
@@ -41,6 +43,11 @@ impl Refusal {
     /// Reads the body of an answer that is no success; what cannot be read says nothing.
     pub(crate) fn parse(body: &[u8]) -> Self {
         serde_json::from_slice(body).unwrap_or_default()
+    }
+
+    /// Whether the API itself says that there is no such thing. Another server's 404 does not.
+    pub(crate) fn is_absent(&self, status: u16) -> bool {
+        status == 404 && self.error.status == "NOT_FOUND"
     }
 
     /// What happened, to which resource, and the command that mends it.

@@ -116,3 +116,19 @@ async fn an_answer_of_another_form_is_an_error() {
     let error = things(&api).await.unwrap_err();
     assert!(error.message.contains("answered something else"), "{error}");
 }
+
+#[tokio::test]
+async fn only_the_api_itself_says_that_something_is_not_there() {
+    let call = Call {
+        method: Method::GET,
+        path: "/v1/things",
+        query: &[],
+        timeout: Duration::from_secs(30),
+        access: ACCESS,
+    };
+    let absent = json!({"error": {"code": 404, "status": "NOT_FOUND"}});
+    let (api, _) = answering(vec![(StatusCode::NOT_FOUND, HeaderMap::new(), absent)]).await;
+    assert_eq!(api.find::<Value>(&call).await, Ok(None));
+    let (api, _) = answering(vec![status(404)]).await;
+    assert!(api.find::<Value>(&call).await.is_err());
+}
