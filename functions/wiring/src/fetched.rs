@@ -1,9 +1,9 @@
-//! Where audit entries are fetched from, as a configuration says: subscriptions and logs of Google
-//! Cloud. An emulator needs no credential, but the client all the same: the feature `gcp`.
+//! What is asked of Google Cloud, as a configuration says: subscriptions that entries are pulled from,
+//! logs that are read back, and what runs. An emulator needs no credential, but the client all the same: the feature `gcp`.
 
 use std::sync::Arc;
 
-use postern_core::ports::{EventSubscription, LogReader};
+use postern_core::ports::{EventSubscription, LogReader, Runtime};
 use postern_host::config::Config;
 use postern_host::environment::Environment;
 
@@ -38,11 +38,21 @@ pub fn log_reader(
     built::log_reader(resources, config).map(Some)
 }
 
+/// What runs on Cloud Run; `None` in a build without a client for it.
+///
+/// # Errors
+/// If the endpoint is none, or there is no identity to ask with.
+pub fn runtime(config: &Config) -> Result<Option<Arc<dyn Runtime>>, WiringError> {
+    built::runtime(config)
+}
+
 #[cfg(feature = "gcp")]
 mod built {
-    use postern_gcp::{Endpoint, GoogleCredentials, LOGGING, Logging, PUBSUB, Subscription};
+    use postern_gcp::{
+        CloudRun, Endpoint, GoogleCredentials, LOGGING, Logging, PUBSUB, RUN, Subscription,
+    };
 
-    use super::{Arc, Config, Environment, EventSubscription, LogReader, WiringError};
+    use super::{Arc, Config, Environment, EventSubscription, LogReader, Runtime, WiringError};
 
     /// What Google's own tools and libraries call it: `HOST:PORT`.
     const EMULATOR: &str = "PUBSUB_EMULATOR_HOST";
@@ -80,6 +90,13 @@ mod built {
         Ok(Arc::new(logging))
     }
 
+    pub(super) fn runtime(config: &Config) -> Result<Option<Arc<dyn Runtime>>, WiringError> {
+        let address = config.endpoints.run.as_deref().unwrap_or(RUN);
+        let (endpoint, credentials) = shown("endpoints.run", address)?;
+        let run = CloudRun::new(endpoint, credentials).map_err(WiringError::mistake)?;
+        Ok(Some(Arc::new(run)))
+    }
+
     /// An endpoint, with the credential that it is shown: an emulator is shown none.
     fn shown(
         setting: &str,
@@ -100,7 +117,7 @@ mod built {
 
 #[cfg(not(feature = "gcp"))]
 mod built {
-    use super::{Arc, Config, Environment, EventSubscription, LogReader, WiringError};
+    use super::{Arc, Config, Environment, EventSubscription, LogReader, Runtime, WiringError};
 
     pub(super) fn subscriptions(
         _: &[String],
@@ -116,6 +133,10 @@ mod built {
     pub(super) fn log_reader(_: &[String], _: &Config) -> Result<Arc<dyn LogReader>, WiringError> {
         let what = "reading logs back at Cloud Logging (audit.reconcile)";
         Err(WiringError::not_built(what, "gcp"))
+    }
+
+    pub(super) fn runtime(_: &Config) -> Result<Option<Arc<dyn Runtime>>, WiringError> {
+        Ok(None)
     }
 }
 

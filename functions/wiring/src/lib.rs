@@ -10,7 +10,7 @@ mod sources;
 mod trust;
 
 pub use adapters::Adapters;
-pub use fetched::{log_reader, subscriptions};
+pub use fetched::{log_reader, runtime, subscriptions};
 pub use lookout::{Found, Looked, Lookout, outage, tick_router};
 pub use process::{Part, StartError, announce, bind, run, start};
 pub use registry::registry;
