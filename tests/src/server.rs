@@ -140,9 +140,10 @@ pub fn pubsub_emulator() -> Server {
     let (_, port) = address.rsplit_once(':').unwrap();
     let mut command = command("pubsub-emulator");
     command.args(["--host=127.0.0.1", &format!("--port={port}")]);
-    let server = Server::start(command, Stream::Stderr, "Server started, listening on ");
+    let mut server = Server::start(command, Stream::Stderr, "Server started, listening on ");
     // It says the port only.
-    Server { address, ..server }
+    server.address = address;
+    server
 }
 
 fn distribution(mut command: Command, folder: &Path) -> Server {
