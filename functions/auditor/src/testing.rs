@@ -1,7 +1,7 @@
 //! What the tests of this crate share.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -53,6 +53,8 @@ pub(crate) fn read(entry: &Value) -> AuditEvent {
 #[derive(Default)]
 pub(crate) struct MemoryStore {
     pub(crate) state: Mutex<State>,
+    /// What the next snapshots wait for.
+    pub(crate) held: Mutex<Option<Arc<tokio::sync::Notify>>>,
 }
 
 #[derive(Default)]
@@ -89,6 +91,10 @@ impl MemoryStore {
 #[async_trait]
 impl AuditStore for MemoryStore {
     async fn snapshot(&self, event_key: &str, keys: &[String]) -> Result<Snapshot, Unavailable> {
+        let held = self.held.lock().unwrap().clone();
+        if let Some(held) = held {
+            held.notified().await;
+        }
         let state = self.up()?;
         let open = |id: &String| {
             state

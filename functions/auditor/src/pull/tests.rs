@@ -3,9 +3,6 @@
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use postern_core::case::Case;
-use postern_core::change::Change;
-use postern_core::ports::{AuditStore, Committed, Snapshot};
 use tokio::sync::Notify;
 
 use super::*;
@@ -19,7 +16,7 @@ struct Queue {
     told: Mutex<Vec<String>>,
     /// So many pulls fail.
     down: Mutex<usize>,
-    extended: Notify,
+    extended: Arc<Notify>,
     empty: Notify,
 }
 
@@ -125,37 +122,15 @@ async fn what_is_not_written_is_given_back_and_never_acknowledged() {
     assert_eq!(queue.told()[1..], ["acknowledged m0"]);
 }
 
-/// A store that answers when a deadline was extended, and not before.
-struct Slow(Arc<MemoryStore>, Arc<Queue>);
-
-#[async_trait]
-impl AuditStore for Slow {
-    async fn snapshot(&self, key: &str, keys: &[String]) -> Result<Snapshot, Unavailable> {
-        self.1.extended.notified().await;
-        self.0.snapshot(key, keys).await
-    }
-
-    async fn commit(&self, change: Change) -> Result<Committed, Unavailable> {
-        self.0.commit(change).await
-    }
-
-    async fn cases(&self, limit: u32) -> Result<Vec<Case>, Unavailable> {
-        self.0.cases(limit).await
-    }
-
-    async fn case(&self, id: &str) -> Result<Option<Case>, Unavailable> {
-        self.0.case(id).await
-    }
-}
-
 #[tokio::test]
 async fn deadlines_are_extended_while_a_batch_is_worked_on() {
     let queue = Queue::with(&[&entry("cloud-run-break-glass").to_string()]);
-    let slow = Slow(Arc::default(), queue.clone());
-    let auditor = Auditor::new(Arc::new(slow), catalogue(), Believed::default());
+    let store = Arc::new(MemoryStore::default());
+    // The store answers when the deadline was extended, and not before.
+    *store.held.lock().unwrap() = Some(queue.extended.clone());
     let puller = Puller {
         extend_every: Duration::from_millis(1),
-        ..Puller::new(queue.clone(), Arc::new(auditor))
+        ..puller(&queue, &store)
     };
     puller.round().await.unwrap();
     assert_eq!(queue.told()[0], "extended m0");
