@@ -170,15 +170,15 @@ impl Puller {
 
     /// Neither answer is needed: without it the messages come again.
     async fn answer(&self, written: &[String], unwritten: &[String]) {
-        if !written.is_empty() {
-            if let Err(error) = self.subscription.acknowledge(written).await {
-                tracing::warn!(%error, "messages could not be acknowledged and will come again");
-            }
+        if !written.is_empty()
+            && let Err(error) = self.subscription.acknowledge(written).await
+        {
+            tracing::warn!(%error, "messages could not be acknowledged and will come again");
         }
-        if !unwritten.is_empty() {
-            if let Err(error) = self.subscription.extend(unwritten, 0).await {
-                tracing::warn!(%error, "messages could not be given back and will come again");
-            }
+        if !unwritten.is_empty()
+            && let Err(error) = self.subscription.extend(unwritten, 0).await
+        {
+            tracing::warn!(%error, "messages could not be given back and will come again");
         }
     }
 }

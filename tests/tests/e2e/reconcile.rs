@@ -270,6 +270,14 @@ fn what_is_asked_wrongly_is_a_mistake() {
             "--resource",
             "demo-project",
         ],
+        &[
+            "audit",
+            "reconcile",
+            "--since",
+            "1s",
+            "--resource",
+            "projects/demo-project",
+        ],
     ] {
         let output = postern_tests::output(&mut world.postern(words));
         assert_eq!(output.status.code(), Some(2), "{words:?}");

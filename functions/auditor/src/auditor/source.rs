@@ -56,18 +56,18 @@ impl Auditor {
         })
     }
 
-    /// Makes a finding of a gap. One that begins in the same hour of the same log is known.
+    /// Makes a finding of a gap. One that begins with the same entry of the same log is known.
     pub(crate) async fn record_gap(
         &self,
         resource: &str,
         gap: &Gap,
     ) -> Result<Received, Unavailable> {
         let raw = serde_json::to_vec(gap).map_err(|error| Unavailable::new("gap", error))?;
-        let key = format!("postern.audit.gap|{resource}|{}|{}", gap.log, gap.from);
+        let key = format!("postern.audit.gap|{resource}|{}|{}", gap.log, gap.first);
         let detection = self.catalogue.own(Own::Gap);
         let source = FindingSource {
             kind: "postern.audit".to_owned(),
-            id: gap.from.to_string(),
+            id: gap.first.to_string(),
             log: Some(gap.log.clone()),
         };
         let mut finding = blank(detection, &key, gap.first, source);

@@ -5,9 +5,11 @@ use postern_core::ports::Progress;
 
 /// What is younger may still be on its way, and is not judged.
 pub const LATE: SignedDuration = SignedDuration::from_mins(5);
-/// Cloud Logging keeps Admin Activity and System Event entries for 400 days, and others for 30 unless
-/// a bucket says otherwise ("Quotas and limits", "Logs retention periods").
+/// Cloud Logging keeps Admin Activity and System Event entries for 400 days ("Quotas and limits", "Logs
+/// retention periods").
 pub const RETENTION: SignedDuration = SignedDuration::from_hours(400 * 24);
+/// Other entries are kept for 30 days unless their bucket says otherwise.
+const SHORT_RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// As much is read before it is written down how far it went.
 const WINDOW: SignedDuration = SignedDuration::from_hours(24);
 
@@ -37,6 +39,13 @@ pub fn plan(since: Timestamp, until: Option<Timestamp>, now: Timestamp) -> Plan 
         notes.push(format!(
             "the logs are kept for 400 days: nothing before {kept} can be compared"
         ));
+    }
+    if since < before(now, SHORT_RETENTION) {
+        notes.push(
+            "Data Access, Policy Denied and continuous validation entries are kept for 30 days, \
+             unless their bucket says otherwise"
+                .to_owned(),
+        );
     }
     let settled = before(now, LATE);
     if until.is_some_and(|until| until > settled) {
@@ -129,6 +138,7 @@ mod tests {
         assert_eq!(plan.span.until, at("2026-06-10T11:55:00Z"));
         insta::assert_snapshot!(plan.notes.join("\n"), @"
         the logs are kept for 400 days: nothing before 2025-05-06T12:00:00Z can be compared
+        Data Access, Policy Denied and continuous validation entries are kept for 30 days, unless their bucket says otherwise
         entries younger than 5 minutes may be on their way: nothing from 2026-06-10T11:55:00Z on is judged
         ");
     }

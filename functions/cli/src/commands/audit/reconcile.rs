@@ -98,7 +98,7 @@ pub(super) async fn run(args: &Args) -> Outcome {
     let mut compared = Vec::new();
     for resource in resources {
         let mut telling = Telling::default();
-        let request = request(args, resource);
+        let request = request(args, resource)?;
         let outcome = reconciler
             .run(&request, &mut |report| telling.tell(report))
             .await;
@@ -134,15 +134,22 @@ fn resources<'a>(args: &'a Args, config: &'a Config) -> Result<&'a [String], Fai
     }
 }
 
-fn request(args: &Args, resource: &str) -> Request {
+fn request(args: &Args, resource: &str) -> Result<Request, Failure> {
     let now = Timestamp::now();
-    Request {
+    let plan = plan(args.since, args.until, now);
+    if plan.span.since >= plan.span.until {
+        return Err(Failure::mistake(
+            "nothing in that time can be compared: it is younger than five minutes, or older than \
+             the 400 days that logs are kept",
+        ));
+    }
+    Ok(Request {
         resource: resource.to_owned(),
         filter: filter(args.filter.as_deref()),
-        plan: plan(args.since, args.until, now),
+        plan,
         watched_from: if args.backfill { now } else { Timestamp::MIN },
         dry_run: args.dry_run,
-    }
+    })
 }
 
 /// Tells on stderr how far it is, where it takes long: every so many entries.
