@@ -18,5 +18,7 @@ mod tools;
 
 pub use image::{Layout, write_layout};
 pub use postern::{binary, postern};
-pub use server::{Server, Stream, docker_registry, moto, referrers_registry, registry_v3};
+pub use server::{
+    Server, Stream, docker_registry, moto, pubsub_emulator, referrers_registry, registry_v3,
+};
 pub use tools::{have, output, run};

@@ -129,6 +129,23 @@ pub fn moto() -> Server {
     Server::start(command, Stream::Stderr, "Running on http://")
 }
 
+/// Google's emulator of Pub/Sub. It takes no port 0, so the port is one that was free just now.
+///
+/// # Panics
+/// If no port is free.
+pub fn pubsub_emulator() -> Server {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap().to_string();
+    drop(free);
+    let (_, port) = address.rsplit_once(':').unwrap();
+    let mut command = command("pubsub-emulator");
+    command.args(["--host=127.0.0.1", &format!("--port={port}")]);
+    let mut server = Server::start(command, Stream::Stderr, "Server started, listening on ");
+    // It says the port only.
+    server.address = address;
+    server
+}
+
 fn distribution(mut command: Command, folder: &Path) -> Server {
     let config = folder.join("registry.yml");
     let text = format!(

@@ -3,6 +3,7 @@
 mod cases;
 mod lookout;
 mod parts;
+mod source;
 mod verify;
 
 use std::sync::Arc;
@@ -29,6 +30,8 @@ use crate::subject::Subject;
 use crate::watch::Watch;
 
 pub use self::cases::{NotTaken, Ticked};
+
+pub(crate) use self::source::AtSource;
 
 /// A case that others change at the same time is read again this often.
 const TRIES: usize = 16;
@@ -403,7 +406,7 @@ enum Taken {
 }
 
 impl Received {
-    const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Recorded(_) => "recorded",
             Self::Kept => "kept",

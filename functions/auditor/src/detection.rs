@@ -76,6 +76,8 @@ pub enum Own {
     UnreadableEntry,
     /// The key of an entry that is known with other content.
     ReusedId,
+    /// Entries that stand in the log at its source and never arrived.
+    Gap,
     /// The gate let something through on break-glass.
     GateBreakGlass,
     /// The gate let something through that it could not decide.

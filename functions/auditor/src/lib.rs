@@ -17,7 +17,10 @@ pub mod input;
 mod journal;
 pub mod owners;
 pub mod parse;
+pub mod pull;
 mod push;
+pub mod reconcile;
+pub mod sources;
 pub mod subject;
 #[cfg(test)]
 mod testing;

@@ -4,13 +4,22 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::State;
+use axum::routing::post;
+use axum::{Json, Router};
 use jiff::Timestamp;
 use postern_auditor::case::Rules;
 use postern_auditor::detection::Catalogue;
-use postern_auditor::{Auditor, Believed, http};
-use postern_host::environment::Process;
+use postern_auditor::sources::{Fetched, Sources};
+use postern_auditor::{Auditor, Believed, Watch, http};
+use postern_core::ports::Unavailable;
+use postern_host::auth::Identity;
+use postern_host::config::{Config, Right};
+use postern_host::environment::{Platform, Process};
+use postern_host::problem::Problem;
 use postern_host::telemetry::Readiness;
-use postern_wiring::{Adapters, Found, Lookout, Part, StartError};
+use postern_wiring::{Adapters, Found, Looked, Lookout, Part, StartError, outage};
+use serde::Serialize;
 
 /// How often spool and journal are looked at, besides `POST /v1/tick`.
 const TICK: Duration = Duration::from_secs(5);
@@ -36,13 +45,21 @@ async fn run() -> Result<(), StartError> {
     let owners = config.owners.as_deref().map(postern_wiring::owners_file);
     let rules = Rules::of_config(&config, owners.transpose()?.as_deref());
     let rules = rules.map_err(|error| StartError::Function(error.to_string()))?;
-    let auditor = Auditor::new(store.clone(), catalogue, believed).with_rules(rules);
-    let auditor = Arc::new(auditor);
-    let lookout = Arc::new(lookout(&adapters, Arc::clone(&auditor)));
+    let auditor = Auditor::new(store.clone(), catalogue, believed)
+        .watching(Watch::from(&config))
+        .with_rules(rules);
+    let auditor = Arc::new(match postern_wiring::runtime(&config)? {
+        Some(runtime) => auditor.with_runtime(runtime),
+        None => auditor,
+    });
+    let due = Due {
+        lookout: Arc::new(lookout(&adapters, Arc::clone(&auditor))),
+        sources: Arc::new(sources(&config, &adapters, &auditor)?),
+    };
+    let tick = Router::new().route("/v1/tick", post(tick));
     let events = Part {
         name: "auditor",
-        routes: http::events_router(Arc::clone(&auditor))
-            .merge(postern_wiring::tick_router(Arc::clone(&lookout))),
+        routes: http::events_router(Arc::clone(&auditor)).merge(tick.with_state(due.clone())),
         access: config.auth.auditor.as_ref(),
     };
     let cases = Part {
@@ -54,10 +71,61 @@ async fn run() -> Result<(), StartError> {
         let store = store.clone();
         async move { store.health().await }
     });
+    let serve = async {
+        let parts = vec![events, cases];
+        let run = postern_wiring::run(parts, readiness, &config, &Process);
+        // A Lambda has no processor between requests: what is pulled there would be left lying until
+        // its deadline. On Cloud Run that depends on how its processor is billed; what is left lying
+        // comes again. In both, somebody calls `POST /v1/tick`.
+        if Platform::detect(&Process) == Platform::Lambda {
+            return run.await;
+        }
+        due.sources.run_beside(run).await
+    };
     tokio::select! {
-        ended = postern_wiring::run(vec![events, cases], readiness, &config, &Process) => ended,
-        never = lookout.run(TICK) => match never {},
+        ended = serve => ended,
+        never = due.lookout.run(TICK) => match never {},
     }
+}
+
+/// What time alone makes due.
+#[derive(Clone)]
+struct Due {
+    lookout: Arc<Lookout>,
+    sources: Arc<Sources>,
+}
+
+/// What a tick did.
+#[derive(Serialize)]
+struct Done {
+    #[serde(flatten)]
+    looked: Looked,
+    #[serde(flatten)]
+    fetched: Fetched,
+}
+
+/// `POST /v1/tick`: looks and fetches once. One outage is no reason to leave the other.
+async fn tick(State(due): State<Due>, identity: Identity) -> Result<Json<Done>, Problem> {
+    identity.require(Right::Ingest)?;
+    let looked = due.lookout.look().await;
+    let fetched = due.sources.tick(Timestamp::now()).await;
+    let done = |looked, fetched| Done { looked, fetched };
+    let both = looked.and_then(|looked| Ok::<_, Unavailable>(done(looked, fetched?)));
+    both.map(Json).map_err(outage)
+}
+
+fn sources(
+    config: &Config,
+    adapters: &Adapters,
+    auditor: &Arc<Auditor>,
+) -> Result<Sources, StartError> {
+    Ok(Sources::new(
+        auditor,
+        postern_wiring::subscriptions(config, &Process)?,
+        postern_wiring::log_reader(&config.audit.reconcile.resources, config)?,
+        Arc::new(adapters.store.clone()),
+        &config.audit,
+    ))
 }
 
 fn lookout(adapters: &Adapters, auditor: Arc<Auditor>) -> Lookout {

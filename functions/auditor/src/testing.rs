@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{LazyLock, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -128,6 +128,8 @@ pub(crate) fn person(name: &str, rights: &[Right]) -> Actor {
 #[derive(Default)]
 pub(crate) struct MemoryStore {
     pub(crate) state: Mutex<State>,
+    /// What the next snapshots wait for.
+    pub(crate) held: Mutex<Option<Arc<tokio::sync::Notify>>>,
 }
 
 #[derive(Default)]
@@ -169,6 +171,10 @@ impl MemoryStore {
 #[async_trait]
 impl AuditStore for MemoryStore {
     async fn snapshot(&self, event_key: &str, keys: &[String]) -> Result<Snapshot, Unavailable> {
+        let held = self.held.lock().unwrap().clone();
+        if let Some(held) = held {
+            held.notified().await;
+        }
         let state = self.up()?;
         let open = |id: &String| {
             state

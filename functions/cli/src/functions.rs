@@ -12,7 +12,8 @@ use jiff::Timestamp;
 use postern_attestor::{Attestor, AttestorParts, rules};
 use postern_auditor::case::Rules;
 use postern_auditor::detection::Catalogue;
-use postern_auditor::{Auditor, Believed};
+use postern_auditor::sources::{Fetched, Sources};
+use postern_auditor::{Auditor, Believed, Watch};
 use postern_core::decision::Decision;
 use postern_gate::{DecisionObserver, Gate, GateOptions, GateParts};
 use postern_host::auth::{Authenticator, Identity, authenticated};
@@ -56,6 +57,8 @@ pub(crate) struct Functions {
 #[derive(Clone)]
 struct Due {
     lookout: Arc<Lookout>,
+    /// Empty where this process is not to audit.
+    sources: Arc<Sources>,
     /// Absent where this process is not to deliver.
     notifier: Option<Arc<Notifier>>,
 }
@@ -73,6 +76,11 @@ impl Functions {
             }
         };
         futures::join!(deliver, self.due.lookout.run(TICK));
+    }
+
+    /// Fetches entries that nobody delivers, for as long as some work takes.
+    pub(crate) async fn fetch_beside(&self, work: impl Future<Output = ()>) {
+        self.due.sources.run_beside(work).await;
     }
 }
 
@@ -92,15 +100,24 @@ pub(crate) async fn assemble(
         false => None,
     };
     let auditor = Arc::new(auditor(config, &adapters, notifier.clone())?);
+    let sources = match only.contains(&Function::Auditor) {
+        true => sources(config, environment, &adapters, &auditor)?,
+        false => Sources::default(),
+    };
     let due = Due {
         lookout: Arc::new(lookout(&adapters, Arc::clone(&auditor))),
+        sources: Arc::new(sources),
         notifier,
     };
     let mut router = Router::new();
     for function in only {
         let routes = match function {
             Function::Gate => guarded(
-                postern_gate::router(Arc::new(gate(config, &adapters, &auditor)?)),
+                postern_gate::router(Arc::new(gate(
+                    config,
+                    &adapters,
+                    Arc::new(Findings(Arc::clone(&auditor))),
+                )?)),
                 config.auth.gate.as_ref(),
             )?,
             Function::Attestor => guarded(
@@ -165,20 +182,24 @@ struct Done {
     #[serde(flatten)]
     looked: Looked,
     #[serde(flatten)]
+    fetched: Fetched,
+    #[serde(flatten)]
     delivered: Option<Tally>,
 }
 
-/// `POST /v1/tick`: what [`Functions::work`] does every few seconds, now. The cases that it makes are
-/// delivered by the same tick.
+/// `POST /v1/tick`: what [`Functions::work`] and [`Functions::fetch_beside`] do all the time, once and now. The
+/// cases that it makes are delivered by the same tick. One outage is no reason to leave the rest.
 async fn tick(State(due): State<Due>, identity: Identity) -> Result<Json<Done>, Problem> {
     identity.require(Right::Ingest)?;
     let looked = due.lookout.look().await;
+    let fetched = due.sources.tick(Timestamp::now()).await;
     let delivered = match &due.notifier {
         Some(notifier) => Some(notifier.tick(Timestamp::now()).await.map_err(outage)?),
         None => None,
     };
     Ok(Json(Done {
         looked: looked.map_err(outage)?,
+        fetched: fetched.map_err(outage)?,
         delivered,
     }))
 }
@@ -196,7 +217,11 @@ fn guarded(routes: Router, access: Option<&Access>) -> Result<Router, Failure> {
     Ok(authenticated(routes, Arc::new(authenticator)))
 }
 
-fn gate(config: &Config, adapters: &Adapters, auditor: &Arc<Auditor>) -> Result<Gate, Failure> {
+fn gate(
+    config: &Config,
+    adapters: &Adapters,
+    observer: Arc<dyn DecisionObserver>,
+) -> Result<Gate, Failure> {
     let options = GateOptions::from_config(config, adapters.system_policy.clone());
     let store = Arc::new(adapters.store.clone());
     let parts = GateParts {
@@ -207,7 +232,7 @@ fn gate(config: &Config, adapters: &Adapters, auditor: &Arc<Auditor>) -> Result<
         journal: store.clone(),
         uses: store,
         spool: adapters.spool.clone(),
-        observer: Arc::new(Findings(Arc::clone(auditor))),
+        observer,
     };
     Ok(Gate::new(parts, options.map_err(Failure::mistake)?))
 }
@@ -242,8 +267,16 @@ fn auditor(
 ) -> Result<Auditor, Failure> {
     let catalogue = Catalogue::configured(&config.audit).map_err(Failure::mistake)?;
     let store = Arc::new(adapters.store.clone());
+    // A gate of its own: nobody deploys through it, so nobody is told of what it thinks.
+    let appraiser = gate(config, adapters, Arc::new(Nobody))?;
     let auditor = Auditor::new(store, catalogue, Believed::from(&config.audit))
-        .with_rules(case_rules(config)?);
+        .watching(Watch::from(config))
+        .with_rules(case_rules(config)?)
+        .with_appraiser(Arc::new(appraiser));
+    let auditor = match postern_wiring::runtime(config)? {
+        Some(runtime) => auditor.with_runtime(runtime),
+        None => auditor,
+    };
     Ok(match notifier {
         Some(notifier) => auditor.on_alert(move || notifier.wake()),
         None => auditor,
@@ -254,6 +287,22 @@ fn auditor(
 pub(crate) fn case_rules(config: &Config) -> Result<Rules, Failure> {
     let owners = config.owners.as_deref().map(postern_wiring::owners_file);
     Rules::of_config(config, owners.transpose()?.as_deref()).map_err(Failure::mistake)
+}
+
+fn sources(
+    config: &Config,
+    environment: &dyn Environment,
+    adapters: &Adapters,
+    auditor: &Arc<Auditor>,
+) -> Result<Sources, Failure> {
+    let resources = &config.audit.reconcile.resources;
+    Ok(Sources::new(
+        auditor,
+        postern_wiring::subscriptions(config, environment)?,
+        postern_wiring::log_reader(resources, config)?,
+        Arc::new(adapters.store.clone()),
+        &config.audit,
+    ))
 }
 
 fn auditor_routes(config: &Config, auditor: &Arc<Auditor>) -> Result<Router, Failure> {
@@ -280,6 +329,14 @@ fn lookout(adapters: &Adapters, auditor: Arc<Auditor>) -> Lookout {
         }
     })
     .with_overdue(overdue)
+}
+
+/// Is told of decisions and does nothing: of those of a gate that only appraises there are none.
+struct Nobody;
+
+#[async_trait]
+impl DecisionObserver for Nobody {
+    async fn decided(&self, _: &Decision) {}
 }
 
 /// Makes findings of what the gate itself did: a use of the emergency door, a fail-open.

@@ -8,6 +8,7 @@
 mod appraisal;
 mod cases;
 mod runtime;
+mod sources;
 
 use std::collections::BTreeMap;
 
@@ -26,6 +27,10 @@ use crate::memory::{Expectation, Memory, Questions};
 use crate::occurrence::Occurrence;
 use crate::policy::Policy;
 use crate::revocation::Revocations;
+
+pub use self::sources::{
+    EventSubscription, LogPage, LogQuery, LogReader, Message, Progress, ReconcileProgress,
+};
 
 /// Something outside could not be reached or read. Never to be taken for "there is none".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,4 +1,4 @@
-//! Access tokens of the identity this runs as, for Artifact Registry and Container Registry.
+//! Access tokens of the identity this runs as, for Google's APIs and its registries.
 
 use std::time::Duration;
 
@@ -39,6 +39,18 @@ impl GoogleCredentials {
         let credentials = Builder::default().build_access_token_credentials()?;
         Ok(Self { credentials })
     }
+
+    /// An access token that is still good for a request that is made now.
+    pub(crate) async fn token(&self) -> Result<String, Unavailable> {
+        let token = tokio::time::timeout(TIMEOUT, self.credentials.access_token())
+            .await
+            .map_err(|_| {
+                let message = format!("no access token within {} seconds", TIMEOUT.as_secs());
+                Unavailable::new(SOURCE, message)
+            })?
+            .map_err(|error| Unavailable::new(SOURCE, error))?;
+        Ok(token.token)
+    }
 }
 
 #[async_trait]
@@ -52,16 +64,9 @@ impl CredentialProvider for GoogleCredentials {
                  them; configure another credential for it",
             ));
         }
-        let token = tokio::time::timeout(TIMEOUT, self.credentials.access_token())
-            .await
-            .map_err(|_| {
-                let message = format!("no access token within {} seconds", TIMEOUT.as_secs());
-                Unavailable::new(SOURCE, message)
-            })?
-            .map_err(|error| Unavailable::new(SOURCE, error))?;
         Ok(RegistryCredential {
             username: USERNAME.to_owned(),
-            password: token.token,
+            password: self.token().await?,
         })
     }
 }

@@ -19,6 +19,7 @@ mod journal;
 mod memory;
 mod outbox;
 mod prepared;
+mod reconciled;
 mod revocations;
 mod rows;
 pub mod spool;

@@ -67,7 +67,7 @@ fn push(entry: &Value) -> Value {
 }
 
 /// `postern serve` by a configuration.
-fn serve(world: &World, config: &Value) -> Process {
+pub(crate) fn serve(world: &World, config: &Value) -> Process {
     std::fs::create_dir_all(world.path("data")).unwrap();
     world.write("postern.yaml", config.to_string());
     let words = [
@@ -80,7 +80,7 @@ fn serve(world: &World, config: &Value) -> Process {
     Process::serve(&mut world.postern(&words))
 }
 
-fn config() -> Value {
+pub(crate) fn config() -> Value {
     json!({
         "store": "sqlite:data/postern.db",
         "policy": "policy.json",
@@ -91,7 +91,7 @@ fn config() -> Value {
 }
 
 /// Asks until something is so. Bounds a hang; what it waits for is an event in another process.
-fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     while start.elapsed() < http::PATIENCE {
         if let Some(found) = ask() {
@@ -102,7 +102,7 @@ fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     panic!("{what} did not come");
 }
 
-fn cases(server: &Process) -> Vec<Value> {
+pub(crate) fn cases(server: &Process) -> Vec<Value> {
     let answer = http::get(server.address(), "/v1/cases");
     assert_eq!(answer.status, 200, "{}", answer.json());
     answer.json()["cases"].as_array().unwrap().clone()

@@ -21,6 +21,8 @@ mod outages;
 mod peers;
 mod pkix;
 mod platforms;
+mod pubsub;
+mod reconcile;
 mod registry;
 mod revocations;
 mod support;

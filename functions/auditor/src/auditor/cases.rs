@@ -45,6 +45,8 @@ pub struct Ticked {
     pub escalated: usize,
     /// Cases whose exception has ended.
     pub reopened: usize,
+    /// Findings of what has not come: silence, missing parts, what should have happened by now.
+    pub found: usize,
 }
 
 impl Ticked {
@@ -178,10 +180,11 @@ impl Auditor {
                 }
             }
         }
-        if ticked != Ticked::default() {
+        if ticked.cases() > 0 {
             tracing::warn!(ticked.escalated, ticked.reopened, "cases were overdue");
             (self.on_alert)();
         }
+        ticked.found = self.look_out(now).await?;
         Ok(ticked)
     }
 

@@ -228,9 +228,10 @@ fn file_stem(file: &str) -> &str {
     name.strip_suffix(".yaml").unwrap_or(name)
 }
 
-const ALL_OWN: [Own; 17] = [
+const ALL_OWN: [Own; 18] = [
     Own::UnreadableEntry,
     Own::ReusedId,
+    Own::Gap,
     Own::GateBreakGlass,
     Own::GateFailOpen,
     Own::Revoked,

@@ -1,6 +1,7 @@
 //! `postern audit`: what audit entries say, and the detections that say so.
 
 mod classify;
+mod reconcile;
 mod rules;
 
 use std::path::PathBuf;
@@ -23,12 +24,14 @@ pub(crate) struct Args {
 #[derive(Subcommand)]
 enum Command {
     Classify(classify::Args),
+    Reconcile(reconcile::Args),
     Rules(rules::Args),
 }
 
 pub(crate) async fn run(args: Args) -> Outcome {
     match args.command {
         Command::Classify(args) => classify::run(&args),
+        Command::Reconcile(args) => reconcile::run(&args).await,
         Command::Rules(args) => rules::run(args),
     }
 }

@@ -56,8 +56,9 @@ pub(crate) async fn run(args: Args) -> Outcome {
     guard(server.address(), accesses(&config, &only)).map_err(Failure::mistake)?;
     postern_wiring::announce(&server);
     let router = functions.router.clone();
+    let serve = server.serve(router, termination());
     tokio::select! {
-        () = server.serve(router, termination()) => {}
+        () = functions.fetch_beside(serve) => {}
         () = functions.work() => {}
     }
     Ok(Exit::Done)

@@ -1,0 +1,197 @@
+//! What is asked of Google Cloud, as a configuration says: subscriptions that entries are pulled from,
+//! logs that are read back, and what runs. An emulator needs no credential, but the client all the same: the feature `gcp`.
+
+use std::sync::Arc;
+
+use postern_core::ports::{EventSubscription, LogReader, Runtime};
+use postern_host::config::Config;
+use postern_host::environment::Environment;
+
+use crate::WiringError;
+
+/// A client for every subscription of `audit.pull`.
+///
+/// # Errors
+/// If a name or the endpoint is none, there is no identity to ask with, or this build has no client.
+pub fn subscriptions(
+    config: &Config,
+    environment: &dyn Environment,
+) -> Result<Vec<Arc<dyn EventSubscription>>, WiringError> {
+    let names = &config.audit.pull;
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    built::subscriptions(names, config, environment)
+}
+
+/// A reader for the logs of these resources; `None` where there are none to read.
+///
+/// # Errors
+/// As [`subscriptions`].
+pub fn log_reader(
+    resources: &[String],
+    config: &Config,
+) -> Result<Option<Arc<dyn LogReader>>, WiringError> {
+    if resources.is_empty() {
+        return Ok(None);
+    }
+    built::log_reader(resources, config).map(Some)
+}
+
+/// What runs on Cloud Run; `None` in a build without a client for it.
+///
+/// # Errors
+/// If the endpoint is none, or there is no identity to ask with.
+pub fn runtime(config: &Config) -> Result<Option<Arc<dyn Runtime>>, WiringError> {
+    built::runtime(config)
+}
+
+#[cfg(feature = "gcp")]
+mod built {
+    use postern_gcp::{
+        CloudRun, Endpoint, GoogleCredentials, LOGGING, Logging, PUBSUB, RUN, Subscription,
+    };
+
+    use super::{Arc, Config, Environment, EventSubscription, LogReader, Runtime, WiringError};
+
+    /// What Google's own tools and libraries call it: `HOST:PORT`.
+    const EMULATOR: &str = "PUBSUB_EMULATOR_HOST";
+
+    pub(super) fn subscriptions(
+        names: &[String],
+        config: &Config,
+        environment: &dyn Environment,
+    ) -> Result<Vec<Arc<dyn EventSubscription>>, WiringError> {
+        let emulator = environment.get(EMULATOR).filter(|host| !host.is_empty());
+        let (setting, address) = match (&config.endpoints.pubsub, emulator) {
+            (Some(address), _) => ("endpoints.pubsub", address.clone()),
+            (None, Some(host)) => (EMULATOR, format!("http://{host}")),
+            (None, None) => ("endpoints.pubsub", PUBSUB.to_owned()),
+        };
+        let (endpoint, credentials) = shown(setting, &address)?;
+        let subscription = |name: &String| -> Result<Arc<dyn EventSubscription>, WiringError> {
+            let subscription = Subscription::new(name, endpoint.clone(), credentials.clone());
+            let subscription = subscription.map_err(|error| mistake("audit.pull", error))?;
+            Ok(Arc::new(subscription))
+        };
+        names.iter().map(subscription).collect()
+    }
+
+    pub(super) fn log_reader(
+        resources: &[String],
+        config: &Config,
+    ) -> Result<Arc<dyn LogReader>, WiringError> {
+        for resource in resources {
+            Logging::check(resource).map_err(WiringError::mistake)?;
+        }
+        let address = config.endpoints.logging.as_deref().unwrap_or(LOGGING);
+        let (endpoint, credentials) = shown("endpoints.logging", address)?;
+        let logging = Logging::new(endpoint, credentials).map_err(WiringError::mistake)?;
+        Ok(Arc::new(logging))
+    }
+
+    pub(super) fn runtime(config: &Config) -> Result<Option<Arc<dyn Runtime>>, WiringError> {
+        let address = config.endpoints.run.as_deref().unwrap_or(RUN);
+        let (endpoint, credentials) = shown("endpoints.run", address)?;
+        let run = CloudRun::new(endpoint, credentials).map_err(WiringError::mistake)?;
+        Ok(Some(Arc::new(run)))
+    }
+
+    /// An endpoint, with the credential that it is shown: an emulator is shown none.
+    fn shown(
+        setting: &str,
+        address: &str,
+    ) -> Result<(Endpoint, Option<GoogleCredentials>), WiringError> {
+        let endpoint = Endpoint::parse(address).map_err(|error| mistake(setting, error))?;
+        let credentials = match endpoint.is_anonymous() {
+            true => None,
+            false => Some(GoogleCredentials::from_environment().map_err(WiringError::mistake)?),
+        };
+        Ok((endpoint, credentials))
+    }
+
+    fn mistake(setting: &str, error: impl std::fmt::Display) -> WiringError {
+        WiringError::mistake(format_args!("{setting}: {error}"))
+    }
+}
+
+#[cfg(not(feature = "gcp"))]
+mod built {
+    use super::{Arc, Config, Environment, EventSubscription, LogReader, Runtime, WiringError};
+
+    pub(super) fn subscriptions(
+        _: &[String],
+        _: &Config,
+        _: &dyn Environment,
+    ) -> Result<Vec<Arc<dyn EventSubscription>>, WiringError> {
+        Err(WiringError::not_built(
+            "pulling from Pub/Sub (audit.pull)",
+            "gcp",
+        ))
+    }
+
+    pub(super) fn log_reader(_: &[String], _: &Config) -> Result<Arc<dyn LogReader>, WiringError> {
+        let what = "reading logs back at Cloud Logging (audit.reconcile)";
+        Err(WiringError::not_built(what, "gcp"))
+    }
+
+    pub(super) fn runtime(_: &Config) -> Result<Option<Arc<dyn Runtime>>, WiringError> {
+        Ok(None)
+    }
+}
+
+#[cfg(all(test, feature = "gcp"))]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn config(pubsub: Option<&str>) -> Config {
+        let mut config = Config::default();
+        config.audit.pull = vec!["projects/demo-mart/subscriptions/audit".to_owned()];
+        config.endpoints.pubsub = pubsub.map(str::to_owned);
+        config
+    }
+
+    fn emulator(host: &str) -> BTreeMap<String, String> {
+        [("PUBSUB_EMULATOR_HOST".to_owned(), host.to_owned())].into()
+    }
+
+    #[tokio::test]
+    async fn an_emulator_on_this_machine_needs_no_identity() {
+        let made = subscriptions(&config(None), &emulator("127.0.0.1:8085")).unwrap();
+        assert_eq!(made[0].name(), "projects/demo-mart/subscriptions/audit");
+        let nowhere = BTreeMap::new();
+        assert!(subscriptions(&config(Some("http://[::1]:8085")), &nowhere).is_ok());
+    }
+
+    #[tokio::test]
+    async fn mistakes_name_the_setting() {
+        let message = |config: &Config, host: &str| {
+            let error = subscriptions(config, &emulator(host)).err().unwrap();
+            error.to_string()
+        };
+        let elsewhere = message(&config(None), "192.0.2.1:8085");
+        assert!(
+            elsewhere.starts_with("PUBSUB_EMULATOR_HOST: "),
+            "{elsewhere}"
+        );
+        let config = config(Some("http://example.com"));
+        let plain = message(&config, "");
+        assert!(plain.starts_with("endpoints.pubsub: "), "{plain}");
+        let error = log_reader(&["demo-mart".to_owned()], &Config::default());
+        let error = error.err().unwrap().to_string();
+        assert!(error.contains("projects/P"), "{error}");
+    }
+
+    #[test]
+    fn nothing_configured_is_nothing_fetched() {
+        let nowhere = BTreeMap::new();
+        assert!(
+            subscriptions(&Config::default(), &nowhere)
+                .unwrap()
+                .is_empty()
+        );
+        assert!(log_reader(&[], &Config::default()).unwrap().is_none());
+    }
+}
