@@ -40,7 +40,7 @@ fn uses_are_counted_by_person_service_and_image() {
         without_ticket: 1,
         share_without_ticket: 1.0 / 3.0,
     };
-    assert_eq!(stats.services, [group.clone()]);
+    assert_eq!(stats.services, std::slice::from_ref(&group));
     assert_eq!(
         stats.images[0].name,
         "europe-west1-docker.pkg.dev/acme-shop/apps/checkout"
