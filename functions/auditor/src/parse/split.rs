@@ -182,7 +182,7 @@ fn add(into: &mut Map<String, Value>, name: String, piece: Value) {
 }
 
 /// Joins two values in the same place. What cannot be split is in one part only; if it is in two,
-/// the first counts.
+/// the first counts: so an empty text that only holds the place of a number changes nothing.
 fn merge(value: &mut Value, piece: Value) {
     match (value, piece) {
         (Value::String(text), Value::String(piece)) => text.push_str(&piece),
@@ -194,21 +194,12 @@ fn merge(value: &mut Value, piece: Value) {
         (Value::Array(elements), Value::Array(pieces)) => {
             let mut pieces = pieces.into_iter();
             for (element, piece) in elements.iter_mut().zip(&mut pieces) {
-                merge_element(element, piece);
+                merge(element, piece);
             }
             elements.extend(pieces);
         }
         (value @ Value::Null, piece) => *value = piece,
         _ => {}
-    }
-}
-
-/// As [`merge`], where an empty text holds the place of a value of any type.
-fn merge_element(element: &mut Value, piece: Value) {
-    if element.as_str() == Some("") {
-        *element = piece;
-    } else {
-        merge(element, piece);
     }
 }
 

@@ -1,3 +1,5 @@
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -5,10 +7,12 @@ use super::*;
 use crate::parse::{Form, event};
 use crate::testing::{entry, patched};
 
+static WHOLE: LazyLock<Value> = LazyLock::new(|| entry("gke-break-glass"));
+
 /// A part of a synthetic entry with this piece of the request.
 fn piece(index: usize, total: usize, request: Value) -> Vec<u8> {
     let mut part = patched(
-        &entry("gke-break-glass"),
+        &WHOLE,
         &[
             ("/protoPayload/request", request),
             (
@@ -48,6 +52,18 @@ fn pieces_are_joined_by_their_place() {
             "@type": "t", "a": {"b": "one two", "done": true, "n": 1},
             "list": ["one", "two", "three", {"image": "x"}], "more": ["y"]
         })
+    );
+}
+
+#[test]
+fn an_empty_text_holds_the_place_of_anything() {
+    let request = joined(&[
+        json!({"list": [1, true, {"a": "x"}, ["y"]]}),
+        json!({"list": ["", "", "", ["", "z"], 5]}),
+    ]);
+    assert_eq!(
+        request,
+        json!({"list": [1, true, {"a": "x"}, ["y", "z"], 5]})
     );
 }
 
