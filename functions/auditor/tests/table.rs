@@ -1,5 +1,11 @@
 //! The committed tables: which detections must fire on which entries.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests fail the test"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use postern_auditor::classify::classify;

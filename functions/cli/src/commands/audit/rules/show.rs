@@ -65,7 +65,16 @@ mod tests {
     fn the_severities_are_explained() {
         let catalogue = Catalogue::embedded().unwrap();
         let of = |id: &str| severities(catalogue.get(id).unwrap()).unwrap();
-        insta::assert_snapshot!(of("gcp.kms.key-version-destroyed"), @"");
-        insta::assert_snapshot!(of("gcp.gke.break-glass"), @"");
+        insta::assert_snapshot!(of("gcp.kms.key-version-destroyed"), @r"
+        HIGH
+                  LOW if the call was refused
+                  CRITICAL if resource or request.cryptoKeyVersion.name or request.name is one of your `keys`
+                  LOW if `keys` are configured
+        ");
+        insta::assert_snapshot!(of("gcp.gke.break-glass"), @r"
+        HIGH
+                  MEDIUM if the call was refused
+                  one step up if justification is not there
+        ");
     }
 }

@@ -36,8 +36,8 @@ pub(super) fn test(catalogue: &Catalogue, format: Format) -> Outcome {
                 output::print(line)?;
             }
             output::print(format_args!(
-                "{detections} detections, {positives} positives, {negatives} negatives, \
-                 {evasions} of them evasions, {} broken",
+                "{detections} detections; samples: {positives} positives, {negatives} negatives, \
+                 {evasions} of all are evasions; {} broken",
                 broken.len()
             ))?;
         }
