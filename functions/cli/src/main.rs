@@ -4,6 +4,7 @@ mod commands;
 mod data;
 mod demo;
 mod embedded;
+mod escape;
 mod functions;
 mod layouts;
 mod outcome;
