@@ -9,6 +9,7 @@ mod auditor;
 pub mod classify;
 mod cloud_events;
 mod correlation;
+pub mod coverage;
 pub mod decide;
 pub mod detection;
 pub mod http;

@@ -1,0 +1,4 @@
+//! Which detections are blind, and why.
+
+mod answer;
+pub mod filter;
