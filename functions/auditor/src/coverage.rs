@@ -2,3 +2,5 @@
 
 mod answer;
 pub mod filter;
+mod pattern;
+pub mod plan;
