@@ -188,7 +188,12 @@ impl Resource {
 fn unknowns(document: &Value) -> BTreeMap<&str, &Value> {
     elements(&document["resource_changes"])
         .iter()
-        .filter_map(|change| Some((change["address"].as_str()?, &change["change"]["after_unknown"])))
+        .filter_map(|change| {
+            Some((
+                change["address"].as_str()?,
+                &change["change"]["after_unknown"],
+            ))
+        })
         .collect()
 }
 
