@@ -17,6 +17,7 @@ pub mod input;
 mod journal;
 pub mod parse;
 mod push;
+pub mod report;
 pub mod subject;
 #[cfg(test)]
 mod testing;

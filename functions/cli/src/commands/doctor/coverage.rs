@@ -10,7 +10,8 @@ use clap::ValueEnum;
 use postern_auditor::coverage::plan::Plan;
 use postern_auditor::coverage::{Known, Report, State, judge};
 use postern_auditor::detection::Catalogue;
-use postern_host::load::{Process, load};
+use postern_host::environment::Process;
+use postern_host::load::load;
 use serde_json::json;
 
 use crate::escape::terminal;
