@@ -117,6 +117,7 @@ pub fn decide(
         cases: cases.drafts.into_values().map(|draft| draft.case).collect(),
         entries,
         outbox,
+        ..Change::default()
     }
 }
 
@@ -196,12 +197,18 @@ impl Cases<'_> {
             category: finding.category,
             severity: finding.severity,
             owner: None,
+            channel: None,
             opened_at: now,
             due_at: due(finding.severity, now),
             target: finding.target.clone(),
             actors: actors(finding).collect(),
             justification: None,
+            ticket: None,
             exception_until: None,
+            last_conformant_revision: finding.last_conformant_revision.clone(),
+            rollback: finding.rollback.clone(),
+            drill: None,
+            closed_as: None,
             findings: vec![finding.clone()],
             history: vec![step.clone()],
         };

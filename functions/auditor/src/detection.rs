@@ -236,12 +236,7 @@ fn ends_with(method: &str, suffix: &str) -> bool {
 
 /// One step worse.
 pub(crate) const fn one_up(severity: Severity) -> Severity {
-    match severity {
-        Severity::Info => Severity::Low,
-        Severity::Low => Severity::Medium,
-        Severity::Medium => Severity::High,
-        Severity::High | Severity::Critical => Severity::Critical,
-    }
+    severity.one_up()
 }
 
 /// Why a file is no detection.

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use postern_core::case::{Case, CaseState};
-use postern_core::change::{Change, Notification};
-use postern_core::entry::Entry;
+use jiff::Timestamp;
+use postern_core::case::{Case, CaseState, Drill};
+use postern_core::change::{Change, Notification, UsedJustification};
+use postern_core::entry::{Entry, Signing};
 use postern_core::event::AuditEvent;
 use postern_core::image::Digest;
-use postern_core::ports::{AuditStore, Committed, Snapshot, Unavailable};
+use postern_core::ports::{AuditStore, CaseFilter, Committed, Snapshot, Unavailable};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -62,6 +63,9 @@ pub(crate) struct State {
     pub(crate) entries: Vec<Entry>,
     pub(crate) outbox: Vec<Notification>,
     pub(crate) quarantined: Vec<Vec<u8>>,
+    pub(crate) justifications: Vec<UsedJustification>,
+    pub(crate) drills: Vec<Drill>,
+    pub(crate) signings: Vec<Signing>,
     pub(crate) outage: bool,
     /// So many commits are refused as stale.
     pub(crate) stale: usize,
@@ -96,6 +100,7 @@ impl AuditStore for MemoryStore {
         Ok(Snapshot {
             seen: state.seen.get(event_key).copied(),
             cases: keys.iter().filter_map(case).collect(),
+            drills: Vec::new(),
         })
     }
 
@@ -121,6 +126,16 @@ impl AuditStore for MemoryStore {
             }
             state.seen.insert(seen.key.clone(), seen.content);
         }
+        let revision = |case: &Case| state.cases.get(&case.id).map_or(0, |known| known.revision);
+        if change
+            .cases
+            .iter()
+            .any(|case| revision(case) + 1 != case.revision)
+        {
+            return Ok(Committed::Stale);
+        }
+        state.justifications.extend(change.justifications);
+        state.drills.extend(change.drills);
         state.quarantined.extend(change.quarantine.map(|q| q.raw));
         state
             .cases
@@ -147,5 +162,57 @@ impl AuditStore for MemoryStore {
 
     async fn case(&self, id: &str) -> Result<Option<Case>, Unavailable> {
         Ok(self.up()?.cases.get(id).cloned())
+    }
+    async fn cases_like(&self, filter: &CaseFilter) -> Result<Vec<Case>, Unavailable> {
+        let state = self.up()?;
+        let passes = |case: &&Case| {
+            filter.state.is_none_or(|state| case.state == state)
+                && filter
+                    .category
+                    .is_none_or(|category| case.category == category)
+                && filter
+                    .severity
+                    .is_none_or(|severity| case.severity >= severity)
+                && (filter.owner.is_none() || case.owner == filter.owner)
+                && (filter.target.is_none() || case.target == filter.target)
+                && filter.since.is_none_or(|since| case.opened_at >= since)
+                && filter.before.as_ref().is_none_or(|id| case.id < *id)
+        };
+        let cases = state.cases.values().rev().filter(passes);
+        Ok(cases.take(filter.limit as usize).cloned().collect())
+    }
+
+    async fn overdue(&self, _: Timestamp, limit: u32) -> Result<Vec<Case>, Unavailable> {
+        Ok(self
+            .up()?
+            .cases
+            .values()
+            .take(limit as usize)
+            .cloned()
+            .collect())
+    }
+
+    async fn justified_elsewhere(
+        &self,
+        hash: &Digest,
+        case_id: &str,
+    ) -> Result<Option<String>, Unavailable> {
+        let state = self.up()?;
+        let mut used = state.justifications.iter();
+        let other = used.find(|used| used.hash == *hash && used.case_id != case_id);
+        Ok(other.map(|used| used.case_id.clone()))
+    }
+
+    async fn drills(&self, target: &str, at: Timestamp) -> Result<Vec<Drill>, Unavailable> {
+        let state = self.up()?;
+        let there =
+            |drill: &&Drill| drill.target == target && drill.from <= at && at <= drill.until;
+        Ok(state.drills.iter().filter(there).cloned().collect())
+    }
+
+    async fn signing(&self, occurrence: &str) -> Result<Option<Signing>, Unavailable> {
+        let state = self.up()?;
+        let of_it = |signing: &&Signing| signing.occurrence.as_deref() == Some(occurrence);
+        Ok(state.signings.iter().find(of_it).cloned())
     }
 }

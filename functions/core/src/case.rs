@@ -36,13 +36,16 @@ pub struct Case {
     pub state: CaseState,
     /// The category of its findings.
     pub category: Category,
-    /// The worst severity of its findings.
+    /// The worst severity of what happened; that nobody looked in time does not change it.
     pub severity: Severity,
     /// Whose it is.
     pub owner: Option<String>,
+    /// Where its owner is told.
+    #[serde(default)]
+    pub channel: Option<String>,
     /// When the first finding arrived.
     pub opened_at: Timestamp,
-    /// When someone must have looked.
+    /// When someone must have taken the next step.
     pub due_at: Option<Timestamp>,
     /// What it happened to.
     pub target: Option<String>,
@@ -50,8 +53,23 @@ pub struct Case {
     pub actors: Vec<String>,
     /// Why it was right, in the responder's words.
     pub justification: Option<String>,
+    /// The ticket that belongs to the justification.
+    #[serde(default)]
+    pub ticket: Option<String>,
     /// Until when the exception stands.
     pub exception_until: Option<Timestamp>,
+    /// The last revision known to conform.
+    #[serde(default)]
+    pub last_conformant_revision: Option<String>,
+    /// The command that goes back to it.
+    #[serde(default)]
+    pub rollback: Option<String>,
+    /// The drill that it was part of.
+    #[serde(default)]
+    pub drill: Option<String>,
+    /// How it was closed; `null` while it is not.
+    #[serde(default)]
+    pub closed_as: Option<ClosedAs>,
     /// What it is about.
     pub findings: Vec<Finding>,
     /// Who did what.
@@ -80,6 +98,58 @@ pub enum CaseAction {
     Opened,
     /// A finding joined.
     FindingAdded,
+    /// Someone took it.
+    Acknowledged,
+    /// Someone said why it was right.
+    Justified,
+    /// It was closed.
+    Closed,
+    /// It was opened again.
+    Reopened,
+    /// A step was not taken in time.
+    Escalated,
+}
+
+/// How a case was closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum ClosedAs {
+    /// Its images were attested, and that was verified.
+    Attested,
+    /// What it is about runs no more, and what runs instead conforms; that was read at the source.
+    Replaced,
+    /// An approver lets it stand until a date.
+    Exception,
+    /// By what was said.
+    Resolved,
+}
+
+/// A time in which the emergency door is used for practice at one target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Drill {
+    /// A ULID.
+    pub id: String,
+    /// Where, in the text form of [`crate::target::Target`].
+    pub target: String,
+    /// Its start.
+    pub from: Timestamp,
+    /// Its end.
+    pub until: Timestamp,
+    /// What is practised.
+    pub reason: String,
+    /// Who declared it.
+    pub declared_by: String,
+    /// When it was declared.
+    pub declared_at: Timestamp,
+}
+
+impl Drill {
+    /// Whether something that happened there and then was part of it. What was declared after the
+    /// fact was not.
+    pub fn covers(&self, target: &str, at: Timestamp) -> bool {
+        self.target == target && self.from <= at && at <= self.until && self.declared_at <= at
+    }
 }
 
 /// The constant `Case`.
@@ -88,4 +158,46 @@ pub enum CaseKind {
     /// The only value.
     #[default]
     Case,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_case_of_an_older_version_still_reads() {
+        let stored = serde_json::json!({
+            "apiVersion": "postern/v1", "kind": "Case", "id": "c", "revision": 1, "state": "OPEN",
+            "category": "BREAK_GLASS", "severity": "HIGH", "owner": null,
+            "openedAt": "2026-03-03T05:00:10Z", "dueAt": null, "target": null, "actors": [],
+            "justification": null, "exceptionUntil": null, "findings": [], "history": [],
+        });
+        let case: Case = serde_json::from_value(stored).unwrap();
+        assert_eq!(
+            (case.ticket, case.drill, case.closed_as),
+            (None, None, None)
+        );
+    }
+
+    #[test]
+    fn a_drill_that_was_declared_after_the_fact_covers_nothing() {
+        let time = |text: &str| text.parse::<Timestamp>().unwrap();
+        let drill = Drill {
+            id: "d".to_owned(),
+            target: "cloud-run:demo-mart/europe-west1/web".to_owned(),
+            from: time("2026-03-03T05:00:00Z"),
+            until: time("2026-03-03T06:00:00Z"),
+            reason: "quarterly drill".to_owned(),
+            declared_by: "lead@example.com".to_owned(),
+            declared_at: time("2026-03-03T05:30:00Z"),
+        };
+        let covers = |at| drill.covers("cloud-run:demo-mart/europe-west1/web", time(at));
+        assert!(!covers("2026-03-03T05:29:59Z"));
+        assert!(covers("2026-03-03T05:30:00Z"));
+        assert!(!covers("2026-03-03T06:00:01Z"));
+        assert!(!drill.covers(
+            "cloud-run:demo-mart/europe-west1/api",
+            time("2026-03-03T05:40:00Z")
+        ));
+    }
 }

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::case::Case;
+use crate::case::{Case, Drill};
 use crate::entry::Entry;
-use crate::finding::Finding;
+use crate::finding::{Finding, Severity};
 use crate::image::Digest;
 
 /// Everything that one event changes. The only multi-table write there is.
@@ -28,6 +28,21 @@ pub struct Change {
     pub outbox: Vec<Notification>,
     /// By what later events find the cases of this change.
     pub correlations: Vec<Correlation>,
+    /// Texts that justify a case from now on.
+    pub justifications: Vec<UsedJustification>,
+    /// Drills that are declared.
+    pub drills: Vec<Drill>,
+}
+
+/// A text that justifies a case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsedJustification {
+    /// Hash of the text, without regard to case and spacing.
+    pub hash: Digest,
+    /// The case.
+    pub case_id: String,
+    /// The change is stale if the text justifies another case already.
+    pub once: bool,
 }
 
 /// A key that belongs together with a case: whoever asks for the key is shown the case.
@@ -87,5 +102,12 @@ impl Notification {
             at,
             case: case.clone(),
         }
+    }
+
+    /// The same alert, louder than its case.
+    #[must_use]
+    pub fn with_severity(mut self, severity: Severity) -> Self {
+        self.case.severity = severity;
+        self
     }
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::attestor::AttestorName;
-use crate::case::CaseStep;
+use crate::case::{CaseStep, Drill};
 use crate::decision::{Caller, Decision};
 use crate::finding::Finding;
 use crate::image::{Digest, ImageReference};
@@ -36,6 +36,8 @@ pub enum Record {
     Finding(Box<Finding>),
     /// A case took a step.
     CaseStep(CaseRecord),
+    /// A drill was declared.
+    Drill(Drill),
     /// Something was put on the revocation list.
     Revocation(Revocation),
     /// Something was taken off the revocation list.
@@ -54,6 +56,7 @@ impl Record {
             Self::Event(_) => "EVENT",
             Self::Finding(_) => "FINDING",
             Self::CaseStep(_) => "CASE_STEP",
+            Self::Drill(_) => "DRILL",
             Self::Revocation(_) => "REVOCATION",
             Self::Unrevocation(_) => "UNREVOCATION",
             Self::Signing(_) => "SIGNING",

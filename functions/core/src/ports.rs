@@ -5,15 +5,22 @@
 //! drops the future when it passes: no port does anything that must not be dropped half-way, but
 //! for the writes, which are atomic.
 
+mod appraisal;
+mod cases;
+mod runtime;
+
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+pub use self::appraisal::{Appraisal, AppraisedEvidence, AppraisedImage, Appraiser};
+pub use self::cases::CaseFilter;
+pub use self::runtime::{RunningRevision, Runtime, RuntimeState};
 use crate::attestor::{Attestor, AttestorName, NoteName};
-use crate::case::Case;
+use crate::case::{Case, Drill};
 use crate::change::{Change, Notification};
-use crate::entry::Entry;
+use crate::entry::{Entry, Signing};
 use crate::image::{Digest, ImageReference};
 use crate::occurrence::Occurrence;
 use crate::policy::Policy;
@@ -214,6 +221,8 @@ pub struct Snapshot {
     pub seen: Option<Digest>,
     /// Open cases that a finding may join, by correlation key.
     pub cases: BTreeMap<String, Case>,
+    /// Drills at the targets of break-glass findings.
+    pub drills: Vec<Drill>,
 }
 
 /// The auditor's state.
@@ -234,6 +243,26 @@ pub trait AuditStore: Send + Sync {
 
     /// One case.
     async fn case(&self, id: &str) -> Result<Option<Case>, Unavailable>;
+
+    /// Cases that pass the filter, newest first.
+    async fn cases_like(&self, filter: &CaseFilter) -> Result<Vec<Case>, Unavailable>;
+
+    /// At most `limit` cases that time alone may change at `now`: an open one whose due time has come,
+    /// a closed one whose exception has ended. Longest overdue first; some may be there too early.
+    async fn overdue(&self, now: Timestamp, limit: u32) -> Result<Vec<Case>, Unavailable>;
+
+    /// Another case that is justified by a text of this hash.
+    async fn justified_elsewhere(
+        &self,
+        hash: &Digest,
+        case_id: &str,
+    ) -> Result<Option<String>, Unavailable>;
+
+    /// Drills at a target whose time includes `at`.
+    async fn drills(&self, target: &str, at: Timestamp) -> Result<Vec<Drill>, Unavailable>;
+
+    /// Who had an occurrence signed, by the journal; `None` where the journal does not know.
+    async fn signing(&self, occurrence: &str) -> Result<Option<Signing>, Unavailable>;
 }
 
 /// One attempt that is due.

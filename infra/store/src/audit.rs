@@ -1,12 +1,15 @@
 //! The auditor's state: events seen, quarantine, findings and cases.
 
 use async_trait::async_trait;
-use postern_core::case::{Case, CaseState};
+use jiff::Timestamp;
+use postern_core::case::{Case, CaseState, Drill};
 use postern_core::change::{Change, Correlation, Quarantined, SeenEvent};
+use postern_core::entry::Signing;
 use postern_core::finding::Finding;
 use postern_core::image::Digest;
-use postern_core::ports::{AuditStore, Committed, Snapshot, Unavailable};
+use postern_core::ports::{AuditStore, CaseFilter, Committed, Snapshot, Unavailable};
 
+use crate::cases::{self, Columns};
 use crate::error::StoreError;
 use crate::journal;
 use crate::outbox;
@@ -40,6 +43,40 @@ impl AuditStore for Store {
 
     async fn case(&self, id: &str) -> Result<Option<Case>, Unavailable> {
         self.read_case(id)
+            .await
+            .map_err(|error| self.unavailable(error))
+    }
+
+    async fn cases_like(&self, filter: &CaseFilter) -> Result<Vec<Case>, Unavailable> {
+        self.read_cases_like(filter)
+            .await
+            .map_err(|error| self.unavailable(error))
+    }
+
+    async fn overdue(&self, now: Timestamp, limit: u32) -> Result<Vec<Case>, Unavailable> {
+        self.read_overdue(now, limit)
+            .await
+            .map_err(|error| self.unavailable(error))
+    }
+
+    async fn justified_elsewhere(
+        &self,
+        hash: &Digest,
+        case_id: &str,
+    ) -> Result<Option<String>, Unavailable> {
+        self.read_justified_elsewhere(hash, case_id)
+            .await
+            .map_err(|error| self.unavailable(error))
+    }
+
+    async fn drills(&self, target: &str, at: Timestamp) -> Result<Vec<Drill>, Unavailable> {
+        self.read_drills(target, at)
+            .await
+            .map_err(|error| self.unavailable(error))
+    }
+
+    async fn signing(&self, occurrence: &str) -> Result<Option<Signing>, Unavailable> {
+        self.read_signing(occurrence)
             .await
             .map_err(|error| self.unavailable(error))
     }
@@ -126,6 +163,14 @@ pub(crate) async fn write(
     for correlation in &change.correlations {
         insert_correlation(transaction, correlation).await?;
     }
+    for justification in &change.justifications {
+        if !cases::insert_justification(transaction, justification).await? {
+            return Ok(Committed::Stale);
+        }
+    }
+    for drill in &change.drills {
+        cases::insert_drill(transaction, drill).await?;
+    }
     journal::append_in(transaction, &Prepared::all(change.entries)?).await?;
     for notification in &change.outbox {
         outbox::insert(transaction, notification).await?;
@@ -184,18 +229,27 @@ async fn write_case(transaction: &mut Transaction, case: &Case) -> Result<bool, 
     let revision = i64::try_from(case.revision)
         .map_err(|error| StoreError::row(format!("case {}", case.id), error))?;
     let statement = if revision == 1 {
-        "INSERT INTO cases (id, revision, closed, opened_at, body) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT DO NOTHING"
+        "INSERT INTO cases (id, revision, closed, opened_at, body, state, category, severity,
+                            owner, target, due_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING"
     } else {
-        "UPDATE cases SET revision = $2, closed = $3, opened_at = $4, body = $5
+        "UPDATE cases SET revision = $2, closed = $3, opened_at = $4, body = $5, state = $6,
+                          category = $7, severity = $8, owner = $9, target = $10, due_at = $11
          WHERE id = $1 AND revision = $2 - 1"
     };
+    let columns = Columns::of(case)?;
     let written = sqlx::query(statement)
         .bind(&case.id)
         .bind(revision)
         .bind(i64::from(case.state == CaseState::Closed))
         .bind(micros(case.opened_at))
         .bind(json("a case", case)?)
+        .bind(columns.state)
+        .bind(columns.category)
+        .bind(columns.severity)
+        .bind(&case.owner)
+        .bind(&case.target)
+        .bind(columns.due_at)
         .execute(&mut **transaction)
         .await?;
     Ok(written.rows_affected() == 1)

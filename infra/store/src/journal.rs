@@ -7,6 +7,7 @@ use postern_core::ports::{Journal, Unavailable};
 use sqlx::FromRow;
 use sqlx::sqlite::SqliteRow;
 
+use crate::cases;
 use crate::deployments;
 use crate::error::StoreError;
 use crate::prepared::{self, Prepared};
@@ -150,10 +151,11 @@ async fn insert(transaction: &mut Transaction, prepared: &Prepared) -> Result<()
     .bind(&prepared.leaf_hash[..])
     .execute(&mut **transaction)
     .await?;
-    if let Record::Decision(decision) = &entry.record {
-        deployments::index(transaction, &entry.id, decision).await?;
+    match &entry.record {
+        Record::Decision(decision) => deployments::index(transaction, &entry.id, decision).await,
+        Record::Signing(signing) => cases::index_signing(transaction, &entry.id, signing).await,
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@
 
 mod attestations;
 mod audit;
+mod cases;
 mod deployments;
 mod error;
 pub mod files;

@@ -49,6 +49,7 @@ async fn a_change_is_written_once() {
         Snapshot {
             seen: Some(Digest::of(b"one")),
             cases: [(keys[0].clone(), case("C1", 1))].into(),
+            ..Snapshot::default()
         }
     );
     assert_eq!(store.snapshot("log/2", &[]).await, Ok(Snapshot::default()));

@@ -1,0 +1,234 @@
+//! Cases as they are asked for and walked: filters, due times, justifications, drills, signings.
+
+use jiff::Timestamp;
+use postern_core::case::{Case, CaseState, Drill};
+use postern_core::change::UsedJustification;
+use postern_core::entry::{Record, Signing};
+use postern_core::finding::Severity;
+use postern_core::image::Digest;
+use postern_core::ports::CaseFilter;
+use serde::Serialize;
+use sqlx::{QueryBuilder, Sqlite};
+
+use crate::error::StoreError;
+use crate::rows::{Transaction, json, micros, parse};
+use crate::store::Store;
+
+impl Store {
+    pub(crate) async fn read_cases_like(
+        &self,
+        filter: &CaseFilter,
+    ) -> Result<Vec<Case>, StoreError> {
+        let mut query = QueryBuilder::<Sqlite>::new("SELECT body FROM cases WHERE 1 = 1");
+        if let Some(state) = &filter.state {
+            query.push(" AND state = ").push_bind(word(state)?);
+        }
+        if let Some(category) = &filter.category {
+            query.push(" AND category = ").push_bind(word(category)?);
+        }
+        if let Some(severity) = filter.severity {
+            query.push(" AND severity >= ").push_bind(rank(severity));
+        }
+        if let Some(owner) = &filter.owner {
+            query.push(" AND owner = ").push_bind(owner);
+        }
+        if let Some(target) = &filter.target {
+            query.push(" AND target = ").push_bind(target);
+        }
+        if let Some(since) = filter.since {
+            query.push(" AND opened_at >= ").push_bind(micros(since));
+        }
+        if let Some(before) = &filter.before {
+            query
+                .push(" AND (opened_at, id) < (SELECT opened_at, id FROM cases WHERE id = ")
+                .push_bind(before)
+                .push(")");
+        }
+        query
+            .push(" ORDER BY opened_at DESC, id DESC LIMIT ")
+            .push_bind(filter.limit);
+        let bodies: Vec<String> = query
+            .build_query_scalar()
+            .fetch_all(self.readers().await?)
+            .await?;
+        all("a case", &bodies)
+    }
+
+    pub(crate) async fn read_overdue(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Case>, StoreError> {
+        let bodies: Vec<String> = sqlx::query_scalar(
+            "SELECT body FROM cases WHERE due_at <= $1 ORDER BY due_at, id LIMIT $2",
+        )
+        .bind(micros(now))
+        .bind(limit)
+        .fetch_all(self.readers().await?)
+        .await?;
+        all("a case", &bodies)
+    }
+
+    pub(crate) async fn read_justified_elsewhere(
+        &self,
+        hash: &Digest,
+        case_id: &str,
+    ) -> Result<Option<String>, StoreError> {
+        let mut transaction = self.readers().await?.begin().await?;
+        let other = justified_elsewhere(&mut transaction, hash, case_id).await;
+        transaction.rollback().await?;
+        other
+    }
+
+    pub(crate) async fn read_drills(
+        &self,
+        target: &str,
+        at: Timestamp,
+    ) -> Result<Vec<Drill>, StoreError> {
+        let bodies: Vec<String> = sqlx::query_scalar(
+            "SELECT body FROM drills WHERE target = $1 AND from_at <= $2 AND until >= $2
+             ORDER BY id",
+        )
+        .bind(target)
+        .bind(micros(at))
+        .fetch_all(self.readers().await?)
+        .await?;
+        all("a drill", &bodies)
+    }
+
+    pub(crate) async fn read_signing(
+        &self,
+        occurrence: &str,
+    ) -> Result<Option<Signing>, StoreError> {
+        let id: Option<String> = sqlx::query_scalar(
+            "SELECT s.entry_id FROM signings s JOIN entries e ON e.id = s.entry_id
+             WHERE s.occurrence = $1 ORDER BY e.position LIMIT 1",
+        )
+        .bind(occurrence)
+        .fetch_optional(self.readers().await?)
+        .await?;
+        let Some(id) = id else { return Ok(None) };
+        let stored = self.entry(&id).await?;
+        Ok(stored.and_then(|stored| match stored.entry.record {
+            Record::Signing(signing) => Some(signing),
+            _ => None,
+        }))
+    }
+}
+
+/// The values of a case that have columns of their own.
+pub(crate) struct Columns {
+    pub(crate) state: String,
+    pub(crate) category: String,
+    pub(crate) severity: i64,
+    pub(crate) due_at: Option<i64>,
+}
+
+impl Columns {
+    pub(crate) fn of(case: &Case) -> Result<Self, StoreError> {
+        let due = match case.state {
+            CaseState::Closed => case.exception_until,
+            _ => case.due_at,
+        };
+        Ok(Self {
+            state: word(&case.state)?,
+            category: word(&case.category)?,
+            severity: rank(case.severity),
+            due_at: due.map(micros),
+        })
+    }
+}
+
+/// Writes what justifies a case. `false`: it was to be the only one of its text, and is not.
+pub(crate) async fn insert_justification(
+    transaction: &mut Transaction,
+    used: &UsedJustification,
+) -> Result<bool, StoreError> {
+    let elsewhere = justified_elsewhere(transaction, &used.hash, &used.case_id).await?;
+    if used.once && elsewhere.is_some() {
+        return Ok(false);
+    }
+    sqlx::query(
+        "INSERT INTO justifications (hash, case_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+    )
+    .bind(used.hash.to_string())
+    .bind(&used.case_id)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(true)
+}
+
+pub(crate) async fn insert_drill(
+    transaction: &mut Transaction,
+    drill: &Drill,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO drills (id, target, from_at, until, body) VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(&drill.id)
+    .bind(&drill.target)
+    .bind(micros(drill.from))
+    .bind(micros(drill.until))
+    .bind(json("a drill", drill)?)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// Makes a signing findable by its occurrence.
+pub(crate) async fn index_signing(
+    transaction: &mut Transaction,
+    entry_id: &str,
+    signing: &Signing,
+) -> Result<(), StoreError> {
+    let Some(occurrence) = &signing.occurrence else {
+        return Ok(());
+    };
+    sqlx::query("INSERT INTO signings (occurrence, entry_id) VALUES ($1, $2)")
+        .bind(occurrence)
+        .bind(entry_id)
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+async fn justified_elsewhere(
+    transaction: &mut Transaction,
+    hash: &Digest,
+    case_id: &str,
+) -> Result<Option<String>, StoreError> {
+    let other = sqlx::query_scalar(
+        "SELECT case_id FROM justifications WHERE hash = $1 AND case_id <> $2
+         ORDER BY case_id LIMIT 1",
+    )
+    .bind(hash.to_string())
+    .bind(case_id)
+    .fetch_optional(&mut **transaction)
+    .await?;
+    Ok(other)
+}
+
+fn all<T: serde::de::DeserializeOwned>(
+    what: &str,
+    bodies: &[String],
+) -> Result<Vec<T>, StoreError> {
+    bodies.iter().map(|body| parse(what, body)).collect()
+}
+
+/// The word that stands for a value in JSON, without its quotes.
+fn word<T: Serialize>(value: &T) -> Result<String, StoreError> {
+    Ok(json("a word", value)?.trim_matches('"').to_owned())
+}
+
+const fn rank(severity: Severity) -> i64 {
+    match severity {
+        Severity::Info => 0,
+        Severity::Low => 1,
+        Severity::Medium => 2,
+        Severity::High => 3,
+        Severity::Critical => 4,
+    }
+}
+
+#[cfg(test)]
+mod tests;
