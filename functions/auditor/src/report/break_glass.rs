@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use postern_core::case::{Case, CaseState};
+use postern_core::case::{Case, CaseAction, CaseState, ClosedAs};
 use postern_core::finding::{Category, Finding, Severity};
 use postern_core::reason::Verdict;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::period::Period;
 
@@ -53,8 +52,8 @@ pub struct CaseSummary {
     pub acknowledged_after_seconds: Option<i64>,
     /// When it was closed.
     pub closed_at: Option<Timestamp>,
-    /// What it was closed as, or else the words it was closed with.
-    pub closed_as: Option<String>,
+    /// How it was closed.
+    pub closed_as: Option<ClosedAs>,
 }
 
 /// All uses, newest first, and their number.
@@ -109,20 +108,19 @@ pub fn of_case(
     if case.category != Category::BreakGlass || !period.has(at) {
         return None;
     }
-    let step = |word: &str| {
-        let steps = case.history.iter();
-        steps.rev().find(|step| action(step.action) == word)
-    };
     let acknowledged = case.history.iter().find(|step| {
         matches!(
-            action(step.action).as_str(),
-            "ACKNOWLEDGED" | "JUSTIFIED" | "CLOSED"
+            step.action,
+            CaseAction::Acknowledged | CaseAction::Justified | CaseAction::Closed
         )
     });
-    let closed = step("CLOSED");
+    let mut closings = case.history.iter().rev();
+    let closed = closings.find(|step| step.action == CaseAction::Closed);
+    let closed = closed.filter(|_| case.state == CaseState::Closed);
     let mut found = merged(findings(), ticket)?;
     found.target = case.target.clone().or(found.target);
     found.severity = case.severity;
+    found.ticket = case.ticket.clone().or(found.ticket);
     found.case = Some(CaseSummary {
         id: case.id.clone(),
         state: case.state,
@@ -130,7 +128,7 @@ pub fn of_case(
         acknowledged_after_seconds: acknowledged
             .map(|step| step.at.duration_since(case.opened_at).as_secs().max(0)),
         closed_at: closed.map(|step| step.at),
-        closed_as: resolution(case).or_else(|| closed?.comment.clone()),
+        closed_as: case.closed_as,
     });
     Some(found)
 }
@@ -154,20 +152,7 @@ pub fn join(known: &mut Use, other: &Use) -> bool {
     if known.target.is_none() || known.target != other.target || !same_revision {
         return false;
     }
-    known.at = known.at.min(other.at);
-    known.severity = known.severity.max(other.severity);
-    merge(&mut known.principals, &other.principals);
-    merge(&mut known.via, &other.via);
-    merge(&mut known.images, &other.images);
-    let text = |known: &mut Option<String>, other: &Option<String>| {
-        if known.is_none() {
-            known.clone_from(other);
-        }
-    };
-    text(&mut known.revision, &other.revision);
-    text(&mut known.justification, &other.justification);
-    text(&mut known.ticket, &other.ticket);
-    known.bypassed = known.bypassed.or(other.bypassed);
+    add(known, other);
     true
 }
 
@@ -233,21 +218,29 @@ fn merged<'a>(
         };
         match &mut all {
             None => all = Some(one),
-            Some(known) => {
-                let (target, revision) = (known.target.clone(), known.revision.clone());
-                let other = Use {
-                    target: target.clone().or(Some(String::new())),
-                    revision,
-                    at: known.at.min(one.at),
-                    ..one
-                };
-                known.target = other.target.clone();
-                join(known, &other);
-                known.target = target;
-            }
+            Some(known) => add(known, &one),
         }
     }
     all
+}
+
+fn add(known: &mut Use, other: &Use) {
+    known.at = known.at.min(other.at);
+    known.severity = known.severity.max(other.severity);
+    known.bypassed = known.bypassed.or(other.bypassed);
+    merge(&mut known.principals, &other.principals);
+    merge(&mut known.via, &other.via);
+    merge(&mut known.images, &other.images);
+    for (known, other) in [
+        (&mut known.target, &other.target),
+        (&mut known.revision, &other.revision),
+        (&mut known.justification, &other.justification),
+        (&mut known.ticket, &other.ticket),
+    ] {
+        if known.is_none() {
+            known.clone_from(other);
+        }
+    }
 }
 
 fn merge(known: &mut Vec<String>, other: &[String]) {
@@ -274,19 +267,5 @@ fn ticket_in(text: &str) -> Option<String> {
     words.find(is_ticket).map(str::to_owned)
 }
 
-/// The word of a step as it stands in JSON.
-fn action(action: postern_core::case::CaseAction) -> String {
-    let value = serde_json::to_value(action).unwrap_or_default();
-    value.as_str().unwrap_or_default().to_owned()
-}
-
-/// What the case was closed as, where cases say so.
-fn resolution(case: &Case) -> Option<String> {
-    let case = serde_json::to_value(case).ok()?;
-    let said = ["closedAs", "resolution"].map(|name| case.get(name).cloned());
-    let said = said.into_iter().flatten().find(|value| !value.is_null())?;
-    match said {
-        Value::String(text) => Some(text),
-        other => Some(other.to_string()),
-    }
-}
+#[cfg(test)]
+mod tests;
