@@ -9,6 +9,7 @@ pub(crate) mod doctor;
 pub(crate) mod key;
 pub(crate) mod payload;
 pub(crate) mod policy;
+pub(crate) mod report;
 pub(crate) mod revoke;
 pub(crate) mod serve;
 pub(crate) mod signature;
