@@ -21,4 +21,5 @@ pub mod ports;
 pub mod reason;
 pub mod request;
 pub mod revocation;
+pub mod rollback;
 pub mod target;

@@ -245,7 +245,11 @@ fn table(report: &BreakGlassReport) -> String {
     let mut text = summary(report);
     for one in &report.uses {
         let cells = cells(one);
-        let _ = write!(text, "\n\n{}  {}", terminal(&cells[0]), terminal(&cells[3]));
+        let target = match cells[3].as_str() {
+            "" => "at a target that is not known",
+            target => target,
+        };
+        let _ = write!(text, "\n\n{}  {}", terminal(&cells[0]), terminal(target));
         for (name, cell) in COLUMNS.iter().zip(&cells).skip(1) {
             if *name != "target" && !cell.is_empty() {
                 let _ = write!(text, "\n  {name:<18}{}", terminal(cell));

@@ -65,7 +65,7 @@ fn the_table_is_harmless() {
       closedAs          REPLACED
       case              01J00000000000000000000000
 
-    2026-04-04T03:10:00Z  
+    2026-04-04T03:10:00Z  at a target that is not known
       severity          HIGH
     "#);
 }
