@@ -87,7 +87,33 @@ async fn everything_is_told_with_the_way_back() {
     let target = TARGET.parse().unwrap();
     let found = inspect(&target, directory.path(), Some(&running(100))).await;
     assert!(found.is_whole());
-    insta::assert_snapshot!(show::text(&found), @"");
+    insta::assert_snapshot!(show::text(&found), @r#"
+    cloud-run:demo-mart/us-east1/web
+
+    Runs
+        0 %  web-00002-abc  conforms
+             us-east1-docker.pkg.dev/demo-mart/r/web@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+      100 %  web-00003-xyz  DOES NOT CONFORM  latest
+             us-east1-docker.pkg.dev/demo-mart/r/web@sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
+
+    Last decision
+      2026-04-02T03:10:00Z  allowed  NON_CONFORMANT  01B
+        break-glass: \u{1b}[2J<script> =cmd()
+        us-east1-docker.pkg.dev/demo-mart/r/web@sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
+
+    Attestations
+      sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb  none
+
+    Open cases
+      none
+
+    Last that conforms
+      web-00002-abc  decided at 2026-04-01T03:10:00Z
+        sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+
+    Go back
+      gcloud run services update-traffic web --to-revisions=web-00002-abc=100 --region=us-east1 --project=demo-mart
+    "#);
 }
 
 #[tokio::test]
@@ -97,7 +123,30 @@ async fn what_cannot_be_read_says_so_and_hides_nothing_else() {
     let outage = Running(Err(Unavailable::new("Cloud Run", "timed out")));
     let found = inspect(&target, directory.path(), Some(&outage)).await;
     assert!(!found.is_whole());
-    insta::assert_snapshot!(show::text(&found), @"");
+    insta::assert_snapshot!(show::text(&found), @r#"
+    cloud-run:demo-mart/us-east1/web
+
+    Runs
+      not read: Cloud Run: timed out
+
+    Last decision
+      2026-04-02T03:10:00Z  allowed  NON_CONFORMANT  01B
+        break-glass: \u{1b}[2J<script> =cmd()
+        us-east1-docker.pkg.dev/demo-mart/r/web@sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
+
+    Attestations
+      sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb  none
+
+    Open cases
+      none
+
+    Last that conforms
+      its revision is not known, as what runs was not read  decided at 2026-04-01T03:10:00Z
+        sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+
+    Go back
+      no command: the revision to go back to is not known
+    "#);
 
     let nothing = tempfile::tempdir().unwrap();
     let found = inspect(&target, nothing.path(), Some(&running(100))).await;
