@@ -298,7 +298,7 @@ async fn attestations(
     match state {
         Some(state) => {
             let used = state.revisions.iter().filter(|r| r.is_in_use());
-            digests.extend(used.flat_map(|revision| digests_of(revision)));
+            digests.extend(used.flat_map(digests_of));
         }
         None => {
             let last = kept.past.as_ref()?.last.iter();
