@@ -20,7 +20,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use self::plan::Plan;
-use crate::detection::{Catalogue, SampleError};
+use crate::detection::{Detection, SampleError};
 
 /// What is known about one detection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -115,14 +115,18 @@ impl Gap {
 ///
 /// # Errors
 /// If a sample stands for no entry.
-pub fn judge(catalogue: &Catalogue, plan: &Plan, known: &Known) -> Result<Report, SampleError> {
+pub fn judge<'a>(
+    detections: impl IntoIterator<Item = &'a Detection>,
+    plan: &Plan,
+    known: &Known,
+) -> Result<Report, SampleError> {
     let google = google::Setup::of(plan, known);
     let aws = aws::Setup::of(plan);
     let mut report = Report {
         detections: Vec::new(),
         not_judged: Vec::new(),
     };
-    for detection in catalogue.iter() {
+    for detection in detections {
         let judged = match detection.id.split('.').next() {
             Some("gcp") => google.is_some(),
             Some("aws") => aws.is_some(),

@@ -1,34 +1,23 @@
 use super::*;
+use crate::detection::Catalogue;
 use serde_json::json;
 
-/// The program's own findings, and detections that stand for all kinds of logs.
-fn catalogue() -> Catalogue {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/detections");
-    let mut files: Vec<(String, String)> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|file| file.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|e| e == "yaml"))
-        .map(|path| {
-            let id = path.file_stem().unwrap().to_str().unwrap().to_owned();
-            (id, std::fs::read_to_string(path).unwrap())
-        })
-        .filter(|(id, _)| id.starts_with("postern."))
-        .collect();
-    for (id, category, entry) in entries() {
-        let log = entry["logName"]
-            .as_str()
-            .and_then(|n| n.rsplit("%2F").next());
+/// Detections that stand for all kinds of logs.
+fn detections() -> Vec<Detection> {
+    let detection = |(id, category, entry): (&str, &str, Value)| {
+        let log = entry["logName"].as_str();
+        let log = log.and_then(|name| name.rsplit("%2F").next());
         let service = [&entry["protoPayload"]["serviceName"], &entry["eventSource"]];
         let service = service.into_iter().find_map(Value::as_str);
-        let detection = json!({
+        let yaml = json!({
             "id": id, "title": id, "severity": "HIGH", "category": category, "attack": [],
             "why": "-", "whatToDo": "-", "falsePositives": [], "summary": "-",
             "match": {"log": log.unwrap_or("cloudtrail"), "service": service},
             "samples": [{"name": "one", "fires": true, "entry": entry}],
         });
-        files.push((id.to_owned(), detection.to_string()));
-    }
-    Catalogue::compile(files.iter().map(|(id, yaml)| (id.as_str(), yaml.as_str()))).unwrap()
+        Detection::parse(&yaml.to_string()).unwrap()
+    };
+    entries().into_iter().map(detection).collect()
 }
 
 fn entries() -> Vec<(&'static str, &'static str, Value)> {
@@ -126,17 +115,17 @@ fn record(source: &str, name: &str, reads: bool) -> Value {
     })
 }
 
-fn judged(catalogue: &Catalogue, plans: &[&str], known: &Known) -> Report {
+fn judged(detections: &[Detection], plans: &[&str], known: &Known) -> Report {
     let mut plan = Plan::default();
     for text in plans {
         plan.extend(Plan::parse(text.as_bytes()).unwrap());
     }
-    judge(catalogue, &plan, known).unwrap()
+    judge(detections, &plan, known).unwrap()
 }
 
 fn report(plans: &[&str], known: &Known) -> String {
     let mut text = String::new();
-    for coverage in judged(&catalogue(), plans, known).detections {
+    for coverage in judged(&detections(), plans, known).detections {
         text += &format!("{:?} {}\n", coverage.state, coverage.detection);
         for gap in &coverage.gaps {
             text += &format!("  {:?}: {}\n", gap.state, gap.why);
@@ -177,9 +166,10 @@ fn changed(text: &str, address: &str, name: &str, value: Value) -> String {
 #[test]
 fn where_everything_is_on_everything_is_covered() {
     let embedded = Catalogue::embedded().unwrap();
-    for catalogue in [catalogue(), embedded] {
+    let embedded: Vec<_> = embedded.iter().cloned().collect();
+    for detections in [detections(), embedded] {
         let report = judged(
-            &catalogue,
+            &detections,
             &[GOOGLE_COVERED, AWS_COVERED],
             &Known::default(),
         );
@@ -230,10 +220,10 @@ fn each_hole_in_aws_is_named() {
 
 #[test]
 fn a_cloud_that_is_not_in_the_plan_is_not_judged() {
-    let report = judged(&catalogue(), &[AWS_COVERED], &Known::default());
+    let report = judged(&detections(), &[AWS_COVERED], &Known::default());
     assert_eq!(report.worst(), Some(State::Covered));
     assert_eq!(report.not_judged.len(), 7);
-    let nothing = judged(&catalogue(), &[], &Known::default());
+    let nothing = judged(&detections(), &[], &Known::default());
     assert_eq!(nothing.worst(), None);
 }
 

@@ -81,7 +81,7 @@ pub(super) fn run(args: &Args) -> Outcome {
         projects,
     };
     let catalogue = Catalogue::embedded().map_err(Failure::undetermined)?;
-    let report = judge(&catalogue, &plan, &known).map_err(Failure::undetermined)?;
+    let report = judge(catalogue.iter(), &plan, &known).map_err(Failure::undetermined)?;
     match args.format {
         Format::Text => output::print(text(&report))?,
         Format::Json => output::print_json(&json!({
