@@ -10,6 +10,7 @@ pub mod case;
 pub mod classify;
 mod cloud_events;
 mod correlation;
+pub mod coverage;
 pub mod decide;
 pub mod detection;
 pub mod http;
@@ -20,6 +21,7 @@ pub mod parse;
 pub mod pull;
 mod push;
 pub mod reconcile;
+pub mod report;
 pub mod sources;
 pub mod subject;
 #[cfg(test)]

@@ -22,4 +22,5 @@ pub mod ports;
 pub mod reason;
 pub mod request;
 pub mod revocation;
+pub mod rollback;
 pub mod target;

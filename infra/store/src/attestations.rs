@@ -94,6 +94,24 @@ impl AttestationSink for Store {
 }
 
 impl Store {
+    /// The newest occurrences about a digest, on whatever notes; at most 1000.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn occurrences_about(&self, digest: &Digest) -> Result<Vec<Occurrence>, StoreError> {
+        let bodies: Vec<String> = sqlx::query_scalar(
+            "SELECT body FROM occurrences WHERE digest = $1 ORDER BY created_at DESC, name DESC LIMIT $2",
+        )
+        .bind(digest.to_string())
+        .bind(MOST_OCCURRENCES as i64)
+        .fetch_all(self.readers().await?)
+        .await?;
+        bodies
+            .iter()
+            .map(|body| parse("an occurrence", body))
+            .collect()
+    }
+
     /// The id of a note decides here; whether its project is the same one, by id or by number, is
     /// the caller's question.
     async fn bodies(&self, digest: &Digest, note: &NoteName) -> Result<Vec<String>, StoreError> {
