@@ -12,7 +12,6 @@ pub(crate) fn terminal(text: &str) -> String {
 
 /// One field of a CSV file (RFC 4180), always quoted. What a spreadsheet would take for a formula gets
 /// an apostrophe in front, as spreadsheets themselves write it.
-#[allow(dead_code, reason = "reports are written with it")]
 pub(crate) fn csv(text: &str) -> String {
     let text = visible(text);
     let formula = text.trim_start().starts_with(['=', '+', '-', '@']);
@@ -21,7 +20,6 @@ pub(crate) fn csv(text: &str) -> String {
 }
 
 /// Text between tags or in a quoted attribute of HTML.
-#[allow(dead_code, reason = "reports are written with it")]
 pub(crate) fn html(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for char in visible(text).chars() {

@@ -65,12 +65,13 @@ mod tests {
     fn the_severities_are_explained() {
         let catalogue = Catalogue::embedded().unwrap();
         let of = |id: &str| severities(catalogue.get(id).unwrap()).unwrap();
-        insta::assert_snapshot!(of("gcp.kms.key-version-destroyed"), @r"
+        insta::assert_snapshot!(of("gcp.kms.key-version-destroyed"), @r#"
         HIGH
                   LOW if the call was refused
                   CRITICAL if resource or request.cryptoKeyVersion.name or request.name is one of your `keys`
                   LOW if `keys` are configured
-        ");
+                  LOW if response.algorithm is "GOOGLE_SYMMETRIC_ENCRYPTION"
+        "#);
         insta::assert_snapshot!(of("gcp.gke.break-glass"), @r"
         HIGH
                   MEDIUM if the call was refused
