@@ -8,14 +8,16 @@ mod verify;
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use postern_core::change::{Quarantined, SeenEvent};
 use postern_core::decision::Decision;
 use postern_core::entry::{Entry, EventReceipt, Record};
 use postern_core::event::AuditEvent;
+use postern_core::finding::{BypassedVerdict, Category, Finding, VerdictSource};
 use postern_core::image::Digest;
-use postern_core::memory::Memory;
+use postern_core::memory::{Expectation, Memory};
 use postern_core::ports::{Appraiser, AuditStore, Committed, Runtime, Unavailable};
+use postern_core::reason::Verdict;
 use postern_host::problem::quoted;
 
 use crate::case::Rules;
@@ -35,6 +37,11 @@ pub(crate) use self::source::AtSource;
 
 /// A case that others change at the same time is read again this often.
 const TRIES: usize = 16;
+/// What is expected of an event that arrives late is given so long, at least: nobody could have
+/// known of it.
+const LATE: SignedDuration = SignedDuration::from_hours(1);
+/// How long the gate's opinion of a break-glass is waited for: the delivery waits, too.
+const PATIENCE_WITH_GATE: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Whose entries are believed, and from where. Empty: any.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -247,7 +254,8 @@ impl Auditor {
     async fn receive_event(&self, event: AuditEvent, raw: &[u8]) -> Result<Received, Unavailable> {
         let now = (self.clock)();
         let key = event.key();
-        let (observed, clues) = self.read(&event, &key);
+        let (mut observed, clues) = self.read(&event, &key);
+        self.say_what_was_bypassed(&mut observed).await;
         let intake = self.intake(&event, (key, event.content()), raw, observed, now);
         let outcome = match self.take(&intake, &clues).await? {
             Taken::Written(findings) => Received::Recorded(findings),
@@ -272,6 +280,38 @@ impl Auditor {
         observed.insert(0, reused_id(&self.catalogue, event, &key, now));
         let intake = self.intake(event, (key, content), raw, observed, now);
         self.taken(&intake, &clues).await
+    }
+
+    /// Where the log does not say what a break-glass bypassed, the gate's own opinion does. Without
+    /// one it stays unknown: the emergency is told all the same.
+    async fn say_what_was_bypassed(&self, observed: &mut [Observed]) {
+        let Some(appraiser) = &self.appraiser else {
+            return;
+        };
+        let unknown = |finding: &&mut Finding| {
+            finding.category == Category::BreakGlass
+                && finding.bypassed.is_none()
+                && !finding.images.is_empty()
+        };
+        let findings = observed.iter_mut().map(|observed| &mut observed.finding);
+        for finding in findings.filter(unknown) {
+            let Some(Ok(target)) = finding.target.as_deref().map(str::parse) else {
+                continue;
+            };
+            let asked = appraiser.appraise(&target, &finding.images);
+            let Ok(Ok(appraisal)) = tokio::time::timeout(PATIENCE_WITH_GATE, asked).await else {
+                continue;
+            };
+            let worst = appraisal.images.iter().map(|image| image.verdict).max();
+            if let Some(verdict) = worst {
+                finding.bypassed = Some(verdict == Verdict::NonConformant);
+                finding.bypassed_verdict = Some(BypassedVerdict {
+                    verdict,
+                    reasons: Vec::new(),
+                    source: VerdictSource::Gate,
+                });
+            }
+        }
     }
 
     /// What an event says under this key, by itself and for others.
@@ -371,10 +411,14 @@ impl Auditor {
         let mut intake = intake.clone();
         intake.observed = weighed.found;
         intake.sequel.facts.extend(weighed.facts);
-        intake
-            .sequel
-            .expectations
-            .extend(clues.expectations.iter().cloned());
+        let now = (self.clock)();
+        let soonest = now.checked_add(LATE).unwrap_or(now);
+        let expected = clues.expectations.iter().cloned();
+        let expected = expected.map(|expectation| Expectation {
+            due_at: expectation.due_at.max(soonest),
+            ..expectation
+        });
+        intake.sequel.expectations.extend(expected);
         intake.sequel.remembered = memory.shown(&clues.questions);
         Ok(intake)
     }

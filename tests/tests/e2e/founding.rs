@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::oidc::{AUDIENCE, Issuer};
 use crate::support::registry::LoggedRegistry;
-use crate::support::{ATTESTOR, Process, World, http};
+use crate::support::{ATTESTOR, Process, Reply, StandIn, World, http};
 
 const CI: &str = "ci@demo-project.iam.gserviceaccount.com";
 const ONCALL: &str = "oncall@example.com";
@@ -25,6 +25,8 @@ struct Scene {
     issuer: Issuer,
     registry: LoggedRegistry,
     server: Process,
+    /// A fake of the Cloud Run Admin API: nothing real can run here.
+    _cloud_run: StandIn,
 }
 
 impl Scene {
@@ -34,11 +36,12 @@ impl Scene {
         let registry = LoggedRegistry::start(world.folder());
         let may = |email: &str, may: &[&str]| json!({"issuer": issuer.name(), "audience": AUDIENCE, "claims": {"email": email}, "may": may});
         let host = registry.address();
+        let cloud_run = cloud_run(&format!("{host}/demo/app"));
         let config = json!({
             "store": "sqlite:data/postern.db",
             "policy": "policy.json",
             "attestors": "attestors.json",
-            "attestations": ["store"],
+            "attestations": ["store", "registry"],
             "registries": [{"host": host, "plainHttp": true, "allowPrivate": true}],
             "breakGlass": {"ticket": "INC-[0-9]+"},
             "auth": {
@@ -55,6 +58,7 @@ impl Scene {
                 "attestor": ATTESTOR, "key": format!("file:{}", key.private.display()),
                 "callers": [CI], "repositories": [format!("{host}/demo/**")], "to": "store",
             }]},
+            "endpoints": {"run": cloud_run.url()},
             "audit": {"trust": {"ci": [CI], "repositories": [format!("{host}/demo/*")]}},
         });
         std::fs::create_dir_all(world.path("data")).unwrap();
@@ -72,6 +76,7 @@ impl Scene {
             issuer,
             registry,
             server,
+            _cloud_run: cloud_run,
         }
     }
 
@@ -137,6 +142,22 @@ impl Scene {
         let said = [output.stdout, output.stderr].concat();
         (output.status.code(), String::from_utf8(said).unwrap())
     }
+}
+
+/// Cloud Run as it is in the emergency: the hotfix has all the traffic.
+fn cloud_run(image: &str) -> StandIn {
+    let revision = json!({
+        "name": "projects/demo-project/locations/us-central1/services/web/revisions/web-00003-ccc",
+        "containers": [{"image": format!("{image}:hotfix")}],
+    });
+    let service = json!({
+        "trafficStatuses": [{"revision": "web-00003-ccc", "percent": 100}],
+        "latestReadyRevision": "web-00003-ccc", "latestCreatedRevision": "web-00003-ccc",
+    });
+    StandIn::start(move |request| match request.target.contains("/revisions") {
+        true => Reply::json(&json!({"revisions": [revision]})),
+        false => Reply::json(&service),
+    })
 }
 
 /// An audit entry of now, with what differs.
@@ -286,7 +307,7 @@ fn an_emergency_ends_when_the_image_is_attested_and_another_person_closes_it() {
     if !have(&["openssl", "docker-registry", "skopeo"]) {
         return;
     }
-    let mut scene = Scene::set();
+    let scene = Scene::set();
     let folder = scene.world.folder().to_owned();
     let layout = write_layout(&folder.join("layout-hotfix"), "hotfix");
     let host = scene.registry.address().to_owned();

@@ -6,6 +6,8 @@ use postern_core::event::AuditEvent;
 use postern_core::finding::{Category, Finding};
 use postern_core::image::{Digest, ImageReference};
 use postern_core::memory::{Expectation, Fact, Memory, Questions};
+use postern_core::rollback;
+use postern_core::target::Target;
 
 use super::{conformance, policy, signatures, sticky, unverified};
 use crate::classify::Observed;
@@ -38,10 +40,10 @@ pub(crate) struct Clues {
 /// Something that is so if the memory says so.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Hypothesis {
-    Sticky(sticky::Sticky),
-    OpenDeployClose(policy::OpenDeployClose),
-    Undecided(unverified::Undecided),
-    Traffic(unverified::Traffic),
+    Sticky(Box<sticky::Sticky>),
+    OpenDeployClose(Box<policy::OpenDeployClose>),
+    Undecided(Box<unverified::Undecided>),
+    Traffic(Box<unverified::Traffic>),
 }
 
 impl Clues {
@@ -113,6 +115,10 @@ impl Clues {
         };
         let last = memory.of(&runs_key(target)).iter().rev().find(conformant);
         finding.last_conformant_revision = last.and_then(|fact| fact.said.revision.clone());
+        let back = finding.last_conformant_revision.as_deref();
+        finding.rollback = back
+            .zip(target.parse::<Target>().ok())
+            .and_then(|(revision, target)| rollback::command(&target, revision));
     }
 
     pub(super) fn ask(&mut self, key: String) {

@@ -53,14 +53,14 @@ pub(super) fn clues(known: &Known<'_>, clues: &mut Clues) {
     let fact = fact(key, word, images, known.event, known);
     clues.say(fact.clone());
     let (finding, summary) = known.finding(Own::OpenDeployClose);
-    clues.suppose(Hypothesis::OpenDeployClose(OpenDeployClose {
+    clues.suppose(Hypothesis::OpenDeployClose(Box::new(OpenDeployClose {
         changes,
         deployments,
         told,
         now: fact,
         finding,
         summary,
-    }));
+    })));
 }
 
 fn word(known: &Known<'_>) -> Option<(&'static str, Vec<String>)> {

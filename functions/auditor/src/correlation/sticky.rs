@@ -45,13 +45,13 @@ pub(super) fn clues(known: &Known<'_>, clues: &mut Clues) {
     let (mut sticky, summary) = known.finding(Own::StickyBreakGlass);
     sticky.revision.clone_from(&finding.revision);
     sticky.summary = rendered(&summary, &sticky, "");
-    clues.suppose(Hypothesis::Sticky(Sticky {
+    clues.suppose(Hypothesis::Sticky(Box::new(Sticky {
         used,
         told,
         at: finding.at,
         revision: finding.revision.clone(),
         observed: known.observed(sticky),
-    }));
+    })));
 }
 
 impl Sticky {

@@ -71,6 +71,7 @@ fn deployed(known: &Known<'_>, target: &str, runs: &str, clues: &mut Clues) {
     sorted.sort();
     let told = format!("told|undecided|{target}|{}", sorted.join(","));
     clues.ask(told.clone());
+    clues.ask(runs.to_owned());
     for digest in &digests {
         clues.questions.decisions.push((*digest, target.to_owned()));
     }
@@ -78,7 +79,7 @@ fn deployed(known: &Known<'_>, target: &str, runs: &str, clues: &mut Clues) {
         finding.images.clone_from(images);
         (finding, summary)
     };
-    clues.suppose(Hypothesis::Undecided(Undecided {
+    clues.suppose(Hypothesis::Undecided(Box::new(Undecided {
         gated: known.watch.is_gated(target),
         break_glass: known.break_glass().is_some(),
         target: target.to_owned(),
@@ -101,7 +102,7 @@ fn deployed(known: &Known<'_>, target: &str, runs: &str, clues: &mut Clues) {
         after_denial: with_images(known.finding(Own::DeployedAfterDenial)),
         event_key: known.key.to_owned(),
         operation: known.subject.operation.clone(),
-    }));
+    })));
 }
 
 fn moved(known: &Known<'_>, target: &str, runs: String, clues: &mut Clues) {
@@ -110,7 +111,7 @@ fn moved(known: &Known<'_>, target: &str, runs: String, clues: &mut Clues) {
     clues.ask(told.clone());
     clues.ask(runs.clone());
     let (finding, summary) = known.finding(Own::TrafficToUnverified);
-    clues.suppose(Hypothesis::Traffic(Traffic {
+    clues.suppose(Hypothesis::Traffic(Box::new(Traffic {
         gated: known.watch.is_gated(target),
         target: target.to_owned(),
         runs,
@@ -121,7 +122,7 @@ fn moved(known: &Known<'_>, target: &str, runs: String, clues: &mut Clues) {
         summary,
         event_key: known.key.to_owned(),
         operation: known.subject.operation.clone(),
-    }));
+    })));
 }
 
 impl Undecided {

@@ -134,7 +134,7 @@ async fn expectations_come_due_until_they_are_settled() {
         store.expectations(at, 9).await.unwrap()
     };
     assert_eq!(due(9).await, []);
-    assert_eq!(due(10).await, [expectation.clone()]);
+    assert_eq!(due(10).await, std::slice::from_ref(&expectation));
     let settle = Change {
         settled: vec![expectation.id.clone()],
         ..Change::default()
