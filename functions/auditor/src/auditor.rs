@@ -40,6 +40,8 @@ const TRIES: usize = 16;
 /// What is expected of an event that arrives late is given so long, at least: nobody could have
 /// known of it.
 const LATE: SignedDuration = SignedDuration::from_hours(1);
+/// The most reasons that a finding repeats.
+const REASONS: usize = 16;
 /// How long the gate's opinion of a break-glass is waited for: the delivery waits, too.
 const PATIENCE_WITH_GATE: std::time::Duration = std::time::Duration::from_secs(5);
 
@@ -303,11 +305,12 @@ impl Auditor {
                 continue;
             };
             let worst = appraisal.images.iter().map(|image| image.verdict).max();
+            let reasons = appraisal.images.into_iter().flat_map(|image| image.reasons);
             if let Some(verdict) = worst {
                 finding.bypassed = Some(verdict == Verdict::NonConformant);
                 finding.bypassed_verdict = Some(BypassedVerdict {
                     verdict,
-                    reasons: Vec::new(),
+                    reasons: reasons.take(REASONS).collect(),
                     source: VerdictSource::Gate,
                 });
             }

@@ -1,7 +1,7 @@
 //! Entries of audit logs as JSON → [`AuditEvent`]: Cloud Logging's `LogEntry`, CloudTrail's records.
 //!
 //! Every form has a borrowed view that is read in one pass over the bytes, checked, and asked for its
-//! [`Head`]; only an entry that some detection concerns becomes an owned event.
+//! `Head`; only an entry that some detection concerns becomes an owned event.
 
 pub(crate) mod cloud_logging;
 pub(crate) mod cloud_trail;

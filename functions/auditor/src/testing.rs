@@ -262,7 +262,9 @@ impl AuditStore for MemoryStore {
     }
 
     async fn forget_parts(&self, uid: &str) -> Result<(), Unavailable> {
-        self.up()?.parts.retain(|part| part.uid != uid);
+        let mut state = self.up()?;
+        let parts = state.parts.iter_mut().filter(|part| part.uid == uid);
+        parts.for_each(|part| part.raw.clear());
         Ok(())
     }
 
@@ -299,14 +301,14 @@ impl AuditStore for MemoryStore {
         for fact in change.facts {
             state.facts.entry(fact.key.clone()).or_default().push(fact);
         }
+        for id in change.settled {
+            state.expectations.remove(&id);
+        }
         for expectation in change.expectations {
             state
                 .expectations
                 .entry(expectation.id.clone())
                 .or_insert(expectation);
-        }
-        for id in change.settled {
-            state.expectations.remove(&id);
         }
         state.heard.extend(change.heard);
         let revision = |case: &Case| state.cases.get(&case.id).map_or(0, |known| known.revision);

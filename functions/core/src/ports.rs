@@ -275,7 +275,8 @@ pub trait AuditStore: Send + Sync {
     /// Entries of which parts are missing, and whose first part arrived before this time.
     async fn incomplete(&self, before: Timestamp) -> Result<Vec<Part>, Unavailable>;
 
-    /// Forgets the parts of an entry.
+    /// Forgets what the parts of an entry say, and not that they came: one that is delivered again is
+    /// known, and has no bytes.
     async fn forget_parts(&self, uid: &str) -> Result<(), Unavailable>;
 
     /// Writes a change in one transaction.

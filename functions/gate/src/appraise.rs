@@ -57,6 +57,7 @@ fn appraised(image: &ImageDecision) -> Result<AppraisedImage, Unavailable> {
     Ok(AppraisedImage {
         image: image.image.clone(),
         verdict: image.verdict,
+        reasons: image.reasons.clone(),
         evidence: image.evidence.iter().map(evidence).collect(),
     })
 }

@@ -68,7 +68,7 @@ impl AuditStore for Store {
     }
 
     async fn forget_parts(&self, uid: &str) -> Result<(), Unavailable> {
-        self.delete_parts(uid)
+        self.empty_parts(uid)
             .await
             .map_err(|error| self.unavailable(error))
     }

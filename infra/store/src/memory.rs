@@ -97,7 +97,7 @@ impl Store {
     pub(crate) async fn read_incomplete(&self, before: Timestamp) -> Result<Vec<Part>, StoreError> {
         let rows: Vec<PartRow> = sqlx::query_as(
             "SELECT p.uid, p.place, p.total, p.received_at, p.raw FROM parts p
-             WHERE p.received_at < $1 AND p.place =
+             WHERE p.received_at < $1 AND length(p.raw) > 0 AND p.place =
                  (SELECT MIN(q.place) FROM parts q WHERE q.uid = p.uid)
              ORDER BY p.received_at LIMIT 100",
         )
@@ -107,9 +107,9 @@ impl Store {
         rows.into_iter().map(part_of).collect()
     }
 
-    pub(crate) async fn delete_parts(&self, uid: &str) -> Result<(), StoreError> {
+    pub(crate) async fn empty_parts(&self, uid: &str) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        sqlx::query("DELETE FROM parts WHERE uid = $1")
+        sqlx::query("UPDATE parts SET raw = x'' WHERE uid = $1")
             .bind(uid)
             .execute(&mut *transaction)
             .await?;
@@ -160,6 +160,13 @@ pub(crate) async fn write(
         .execute(&mut **transaction)
         .await?;
     }
+    // First, so that a change can put off what it settles.
+    for id in &change.settled {
+        sqlx::query("UPDATE expectations SET settled = 1 WHERE id = $1")
+            .bind(id)
+            .execute(&mut **transaction)
+            .await?;
+    }
     for expectation in &change.expectations {
         sqlx::query(
             "INSERT INTO expectations (id, due_at, body) VALUES ($1, $2, $3)
@@ -172,12 +179,6 @@ pub(crate) async fn write(
         .bind(json("an expectation", expectation)?)
         .execute(&mut **transaction)
         .await?;
-    }
-    for id in &change.settled {
-        sqlx::query("UPDATE expectations SET settled = 1 WHERE id = $1")
-            .bind(id)
-            .execute(&mut **transaction)
-            .await?;
     }
     if let Some((project, at)) = &change.heard {
         sqlx::query(

@@ -169,6 +169,16 @@ impl Auditor {
     /// # Errors
     /// If cases could not be read or written; the next tick goes on.
     pub async fn tick(&self, now: Timestamp) -> Result<Ticked, Unavailable> {
+        // An outage of the one is no reason to leave the other.
+        let walked = self.walk_overdue(now).await;
+        let found = self.look_out(now).await;
+        Ok(Ticked {
+            found: found?,
+            ..walked?
+        })
+    }
+
+    async fn walk_overdue(&self, now: Timestamp) -> Result<Ticked, Unavailable> {
         let mut ticked = Ticked::default();
         let cases = self.store.overdue(now, TICK_LIMIT).await?;
         for overdue in case::due(&cases, now, &self.rules) {
@@ -184,7 +194,6 @@ impl Auditor {
             tracing::warn!(ticked.escalated, ticked.reopened, "cases were overdue");
             (self.on_alert)();
         }
-        ticked.found = self.look_out(now).await?;
         Ok(ticked)
     }
 

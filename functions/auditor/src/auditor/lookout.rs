@@ -19,7 +19,9 @@ use crate::owners::Labels;
 /// How long the parts of one entry are waited for.
 const PARTS_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 /// Expectations that are looked at in one tick.
-const EXPECTATIONS: u32 = 200;
+const EXPECTATIONS: u32 = 50;
+/// After how long it is asked again what nobody could tell.
+const PUT_OFF: SignedDuration = SignedDuration::from_hours(1);
 
 impl Auditor {
     /// Looks for what has not come. Returns how many findings that made.
@@ -78,10 +80,10 @@ impl Auditor {
     async fn look_at_expectations(&self, now: Timestamp) -> Result<usize, Unavailable> {
         let mut found = 0;
         for expectation in self.store.expectations(now, EXPECTATIONS).await? {
-            let Some(met) = self.is_met(&expectation).await? else {
-                continue;
-            };
-            found += self.settle(expectation, met, now).await?;
+            match self.is_met(&expectation).await? {
+                Some(met) => found += self.settle(expectation, met, now).await?,
+                None => self.put_off(expectation, now).await?,
+            }
         }
         Ok(found)
     }
@@ -101,8 +103,12 @@ impl Auditor {
                 Ok(Some(attested))
             }
             Expected::Conformance { target, images } => {
-                let (Some(appraiser), Ok(target)) = (&self.appraiser, target.parse()) else {
+                let Some(appraiser) = &self.appraiser else {
                     return Ok(None);
+                };
+                // What has no policy of its own is never conformant.
+                let Ok(target) = target.parse() else {
+                    return Ok(Some(false));
                 };
                 match appraiser.appraise(&target, images).await {
                     Ok(appraisal) => {
@@ -118,6 +124,20 @@ impl Auditor {
                 }
             }
         }
+    }
+
+    /// Looks again later, so that what nobody can tell today holds up nothing else.
+    async fn put_off(&self, expectation: Expectation, now: Timestamp) -> Result<(), Unavailable> {
+        let later = Expectation {
+            due_at: now.checked_add(PUT_OFF).unwrap_or(now),
+            ..expectation
+        };
+        let change = Change {
+            settled: vec![later.id.clone()],
+            expectations: vec![later],
+            ..Change::default()
+        };
+        self.store.commit(change).await.map(drop)
     }
 
     /// Writes what became of an expectation, once.

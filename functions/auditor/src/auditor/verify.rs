@@ -1,6 +1,8 @@
 //! Reads at the source whether what a case is about was put right.
 
 use postern_core::case::Case;
+use postern_core::entry::Signing;
+use postern_core::image::ImageReference;
 use postern_core::ports::{Appraisal, Appraiser, Runtime, Unavailable};
 use postern_core::target::Target;
 
@@ -80,19 +82,27 @@ impl Auditor {
         Ok(case::attested(case, &appraisal))
     }
 
-    /// The journal knows who asked the attestor function for a signature.
+    /// The journal knows who asked the attestor function for a signature. The name of an occurrence
+    /// is its writer's choice, so what was signed then must be what counts now.
     async fn name_signers(&self, appraisal: &mut Appraisal) -> Result<(), Unavailable> {
-        let evidence = appraisal
-            .images
-            .iter_mut()
-            .flat_map(|image| &mut image.evidence);
-        for evidence in evidence.filter(|evidence| evidence.signer.is_none()) {
-            let Some(occurrence) = &evidence.occurrence else {
-                continue;
-            };
-            let signing = self.store.signing(occurrence).await?;
-            let caller = signing.and_then(|signing| signing.caller);
-            evidence.signer = caller.map(|caller| caller.display_name().to_owned());
+        for image in &mut appraisal.images {
+            let reference = image.image.parse::<ImageReference>().ok();
+            let digest = reference.and_then(|image| image.digest());
+            let unnamed = image.evidence.iter_mut().filter(|e| e.signer.is_none());
+            for evidence in unnamed {
+                let Some(occurrence) = &evidence.occurrence else {
+                    continue;
+                };
+                let same = |signing: &Signing| {
+                    signing.attestor.to_string() == evidence.attestor
+                        && signing.key_id == evidence.key_id
+                        && digest.is_some()
+                        && signing.image.digest() == digest
+                };
+                let signing = self.store.signing(occurrence).await?.filter(same);
+                let caller = signing.and_then(|signing| signing.caller);
+                evidence.signer = caller.map(|caller| caller.display_name().to_owned());
+            }
         }
         Ok(())
     }

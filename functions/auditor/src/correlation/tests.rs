@@ -185,15 +185,27 @@ fn a_deployment_that_nobody_asked_the_gate_about_is_found_where_the_gate_stands(
 #[test]
 fn a_deployment_after_a_denial_is_worse_and_an_allowed_one_is_fine() {
     let mut past = Past::default();
-    past.decided(None, Some("01DENIED"));
+    past.decided(None, Some("01A-DENIED"));
     let found = past.deploy("2026-03-03T05:00:00Z", "checkout-1");
     assert_eq!(detections(&found), ["postern.deployment.after-denial"]);
-    assert_eq!(found[0].finding.decision_id.as_deref(), Some("01DENIED"));
-    past.decided(Some("01ALLOWED"), Some("01DENIED"));
-    assert_eq!(
-        detections(&past.deploy("2026-03-03T09:00:00Z", "checkout-2")),
-        [""; 0]
-    );
+    assert_eq!(found[0].finding.decision_id.as_deref(), Some("01A-DENIED"));
+    past.decided(Some("01B-ALLOWED"), Some("01A-DENIED"));
+    let allowed = past.deploy("2026-03-03T09:00:00Z", "checkout-2");
+    assert_eq!(detections(&allowed), [""; 0]);
+    past.decided(Some("01B-ALLOWED"), Some("01C-DENIED"));
+    let since = past.deploy("2026-03-03T12:00:00Z", "checkout-3");
+    assert_eq!(detections(&since), ["postern.deployment.after-denial"]);
+}
+
+#[test]
+fn having_asked_nobody_first_does_not_hide_what_was_denied_since() {
+    let mut past = Past::default();
+    past.watch.gated = vec!["cloud-run:acme-shop/*".to_owned()];
+    let first = past.deploy("2026-03-03T05:00:00Z", "checkout-1");
+    assert_eq!(detections(&first), ["postern.deployment.without-decision"]);
+    past.decided(None, Some("01A-DENIED"));
+    let second = past.deploy("2026-03-03T05:10:00Z", "checkout-2");
+    assert_eq!(detections(&second), ["postern.deployment.after-denial"]);
 }
 
 #[test]

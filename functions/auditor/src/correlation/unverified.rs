@@ -14,6 +14,10 @@ use crate::detection::Own;
 /// entry of its own.
 const AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
+/// What is told apart: a denial is worse than having asked nobody.
+const WITHOUT: &str = "without";
+const AFTER_DENIAL: &str = "after-denial";
+
 /// A deployment that the gate may not have allowed.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Undecided {
@@ -69,8 +73,11 @@ fn deployed(known: &Known<'_>, target: &str, runs: &str, clues: &mut Clues) {
     }
     let mut sorted: Vec<_> = digests.iter().map(Digest::hex).collect();
     sorted.sort();
-    let told = format!("told|undecided|{target}|{}", sorted.join(","));
-    clues.ask(told.clone());
+    let who = known.subject.actor.principal.as_deref().unwrap_or_default();
+    let told = format!("told|undecided|{target}|{}|{who}", sorted.join(","));
+    for own in [WITHOUT, AFTER_DENIAL] {
+        clues.ask(format!("{told}|{own}"));
+    }
     clues.ask(runs.to_owned());
     for digest in &digests {
         clues.questions.decisions.push((*digest, target.to_owned()));
@@ -128,11 +135,16 @@ fn moved(known: &Known<'_>, target: &str, runs: String, clues: &mut Clues) {
 impl Undecided {
     pub(super) fn weigh(&self, memory: &Memory, weighed: &mut Weighed) {
         let decided = |digest: &Digest| memory.decisions.get(&(*digest, self.target.clone()));
-        let allowed = |digest: &&Digest| decided(digest).is_some_and(|d| d.allowed.is_some());
+        // Ids are ULIDs, so the greater one is the later decision: what was denied since is not allowed.
+        let allowed = |digest: &&Digest| {
+            decided(digest).is_some_and(|d| d.allowed.is_some() && d.allowed >= d.denied)
+        };
         let gated = self.gated || memory.gated.contains(&self.target);
         let all_allowed = self.digests.iter().all(|digest| allowed(&digest));
         let mut runs = self.runs.clone();
-        runs.said.allowed = (gated || all_allowed).then_some(all_allowed);
+        // What the emergency door let in is not what one goes back to.
+        let conforms = all_allowed && !self.break_glass;
+        runs.said.allowed = (gated || all_allowed).then_some(conforms);
         weighed.facts.push(runs);
         if !gated || all_allowed || self.break_glass {
             return;
@@ -141,15 +153,15 @@ impl Undecided {
         let denied = undecided
             .filter_map(|digest| decided(digest)?.denied.clone())
             .next();
-        let (finding, summary) = match denied {
-            Some(_) => &self.after_denial,
-            None => &self.without,
+        let ((finding, summary), word) = match denied {
+            Some(_) => (&self.after_denial, AFTER_DENIAL),
+            None => (&self.without, WITHOUT),
         };
         let mut finding = finding.clone();
         finding.decision_id = denied;
         finding.summary = rendered(summary, &finding, "");
         let told = Told {
-            key: &self.told,
+            key: &format!("{}|{word}", self.told),
             at: self.at,
             window: AGAIN_AFTER,
         };

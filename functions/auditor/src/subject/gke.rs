@@ -75,10 +75,22 @@ fn target(event: &AuditEvent) -> Option<String> {
     let namespace = rest.split('/').next()?;
     let location = label("location")?;
     let cluster = label("cluster_name")?;
-    let account = match text_at(event.request.as_ref(), &["spec", "serviceAccountName"]) {
-        "" => String::new(),
-        account => format!(":{account}"),
-    };
+    // Of a workload it stands in the template of its Pods, so that both have the same target.
+    let places: [&[&str]; 3] = [
+        &["spec"],
+        &["spec", "template", "spec"],
+        &["spec", "jobTemplate", "spec", "template", "spec"],
+    ];
+    let account = places
+        .map(|place| {
+            text_at(
+                event.request.as_ref(),
+                &[place, &["serviceAccountName"]].concat(),
+            )
+        })
+        .into_iter()
+        .find(|account| !account.is_empty())
+        .map_or(String::new(), |account| format!(":{account}"));
     let target = format!(
         "gke:{location}.{cluster}/{namespace}{account}@{}",
         event.project

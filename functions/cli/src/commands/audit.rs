@@ -41,10 +41,10 @@ pub(crate) async fn run(args: Args) -> Outcome {
 struct Detections {
     /// A directory of detections that are added to the built-in ones, or stand instead of those of
     /// the same id. Default: `audit.detections` of the configuration.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     detections: Option<PathBuf>,
     /// A configuration file; of it, `audit.trust` and `audit.detections` are used.
-    #[arg(long, value_name = "FILE", env = "POSTERN_CONFIG")]
+    #[arg(long, value_name = "FILE", env = "POSTERN_CONFIG", global = true)]
     config: Option<PathBuf>,
 }
 

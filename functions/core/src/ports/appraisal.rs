@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::Unavailable;
-use crate::reason::Verdict;
+use crate::reason::{Reason, Verdict};
 use crate::target::Target;
 
 /// What the gate would say of images, with its evidence.
@@ -20,6 +20,8 @@ pub struct AppraisedImage {
     pub image: String,
     /// The policy's answer.
     pub verdict: Verdict,
+    /// Why.
+    pub reasons: Vec<Reason>,
     /// What was verified for it.
     pub evidence: Vec<AppraisedEvidence>,
 }

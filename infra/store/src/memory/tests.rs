@@ -188,4 +188,9 @@ async fn parts_are_kept_until_they_are_forgotten() {
     assert_eq!(parts.iter().map(|p| p.index).collect::<Vec<_>>(), [0, 1]);
     store.forget_parts("split").await.unwrap();
     assert_eq!(incomplete(9).await, []);
+    let known = store.keep_part(part(1, 10)).await.unwrap();
+    assert!(
+        known.iter().all(|part| part.raw.is_empty()),
+        "it came before"
+    );
 }

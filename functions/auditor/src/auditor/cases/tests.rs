@@ -93,6 +93,7 @@ fn runs_new() -> Result<RuntimeState, Unavailable> {
 
 fn conformant(image: &str, occurrence: Option<&str>) -> AppraisedImage {
     AppraisedImage {
+        reasons: Vec::new(),
         image: image.to_owned(),
         verdict: Verdict::Conformant,
         evidence: vec![AppraisedEvidence {

@@ -30,6 +30,7 @@ fn evidence(attestor: &str, signer: Option<&str>) -> AppraisedEvidence {
 fn appraisal(image: &str, verdict: Verdict, evidence: Vec<AppraisedEvidence>) -> Appraisal {
     Appraisal {
         images: vec![AppraisedImage {
+            reasons: Vec::new(),
             image: image.to_owned(),
             verdict,
             evidence,

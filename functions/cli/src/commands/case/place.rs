@@ -18,7 +18,7 @@ use crate::outcome::Failure;
 
 #[derive(clap::Args, Clone)]
 pub(super) struct PlaceArgs {
-    /// The server that has the cases, such as https://postern.example.
+    /// The server that has the cases, such as `https://postern.example`.
     #[arg(long, value_name = "URL")]
     server: Option<String>,
     /// A file with the OIDC token that says who you are.
