@@ -3,9 +3,14 @@
 mod gather;
 mod show;
 
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
 use clap::ValueEnum;
 use postern_core::ports::Runtime;
 use postern_core::target::Target;
+use postern_host::environment::Process;
+use postern_host::load;
 
 use self::gather::Inspection;
 use crate::data::DataArgs;
@@ -26,6 +31,9 @@ pub(crate) struct Args {
     target: Target,
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    /// A configuration file; of it, `endpoints.run` is used.
+    #[arg(long, value_name = "FILE", env = "POSTERN_CONFIG")]
+    config: Option<PathBuf>,
     #[command(flatten)]
     data: DataArgs,
 }
@@ -48,7 +56,8 @@ pub(crate) async fn run(args: Args) -> Outcome {
         return Err(Failure::mistake("the target names no service")
             .remedy("write cloud-run:PROJECT/LOCATION/SERVICE"));
     }
-    let inspection = gather::inspect(&args.target, &args.data.data, runtime(&args.target)).await;
+    let runtime = runtime(&args.target, args.config.as_deref())?;
+    let inspection = gather::inspect(&args.target, &args.data.data, runtime.as_deref()).await;
     match args.format {
         Format::Text => output::print(show::text(&inspection))?,
         Format::Json => output::print_json(&inspection)?,
@@ -56,9 +65,13 @@ pub(crate) async fn run(args: Args) -> Outcome {
     Ok(exit(&inspection))
 }
 
-/// Who reads what runs there; nobody, where this program knows nobody who can.
-fn runtime(_target: &Target) -> Option<&'static dyn Runtime> {
-    None
+/// Who reads what runs there: Cloud Run itself, in a build with a client for it and for its targets.
+fn runtime(target: &Target, config: Option<&Path>) -> Result<Option<Arc<dyn Runtime>>, Failure> {
+    if !matches!(target, Target::CloudRun { .. }) {
+        return Ok(None);
+    }
+    let config = load::load(config, &Process).map_err(Failure::mistake)?;
+    Ok(postern_wiring::runtime(&config)?)
 }
 
 fn exit(inspection: &Inspection) -> Exit {
