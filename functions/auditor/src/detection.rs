@@ -210,6 +210,14 @@ impl Detection {
         }
     }
 
+    /// The member of the request without which it never fires, where its conditions say so.
+    pub(crate) fn requested_flag(&self) -> Option<&str> {
+        match &self.matcher {
+            Matcher::Own(_) => None,
+            Matcher::Entry(matcher) => matcher.conditions.iter().find_map(|c| c.requested_flag()),
+        }
+    }
+
     /// Whether it fires on this.
     pub(crate) fn fires(&self, scene: Scene<'_>) -> bool {
         match &self.matcher {

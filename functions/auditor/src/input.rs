@@ -190,12 +190,24 @@ impl Entries<'_> {
         }
     }
 
+    /// Any record may be one of which something was left out; what says so is looked for in the bytes,
+    /// so that not every record has to be read whole.
+    fn concerns_record(&self, head: &Head<'_>, record: &Record<'_>) -> bool {
+        let mut candidates =
+            self.catalogue
+                .candidates(head.stream, head.service, head.method, head.has_key);
+        candidates.any(|detection| {
+            let flag = detection.requested_flag();
+            flag.is_none_or(|flag| record.may_request(flag))
+        })
+    }
+
     fn record(&mut self, document: &[u8], record: &Record<'_>) {
         let identity = match cloud_trail::identity(record) {
             Ok(identity) => identity,
             Err(reason) => return self.unreadable(document, &reason),
         };
-        if self.wants(&identity.head(record)) {
+        if self.all || self.concerns_record(&identity.head(record), record) {
             self.event(document, cloud_trail::typed(record, &identity));
         }
     }

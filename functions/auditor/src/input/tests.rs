@@ -315,3 +315,16 @@ proptest::proptest! {
         let _ = deliveries(&body);
     }
 }
+
+#[test]
+fn a_record_of_which_something_was_left_out_is_found_however_it_is_spelled() {
+    let record = |member: &str| {
+        format!(
+            r#"{{"eventVersion":"1.11","eventID":"synthetic-1","eventTime":"2026-03-03T03:10:00Z","eventSource":"ec2.amazonaws.com","eventName":"RunInstances","awsRegion":"eu-west-1","recipientAccountId":"111122223333","userIdentity":{{"type":"IAMUser","arn":"arn:aws:iam::111122223333:user/dana"}},"requestParameters":{{"{member}":true}}}}"#
+        )
+    };
+    let oversize = ["aws.cloudtrail.oversize-record"];
+    assert_eq!(detections(&record("omitted"), false), oversize);
+    assert_eq!(detections(&record(r"\u006fmitted"), false), oversize);
+    assert!(detections(&record("dryRun"), false).is_empty());
+}
