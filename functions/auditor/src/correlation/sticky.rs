@@ -2,11 +2,11 @@
 //! keeps it bypasses every later check.
 
 use jiff::Timestamp;
-use postern_core::image::Digest;
 use postern_core::memory::{Fact, Memory, Said};
 
 use super::WINDOW;
 use super::clues::{Clues, Hypothesis, Known, Told, Weighed};
+use crate::case::hash_of;
 use crate::classify::{Observed, rendered};
 use crate::detection::Own;
 
@@ -27,7 +27,7 @@ pub(super) fn clues(known: &Known<'_>, clues: &mut Clues) {
     let (Some(target), Some(text)) = (&finding.target, &finding.justification) else {
         return;
     };
-    let hash = Digest::of(normalised(text).as_bytes()).hex();
+    let hash = hash_of(text).hex();
     let used = format!("break-glass|{target}|{hash}");
     let told = format!("told|sticky|{target}|{hash}");
     clues.ask(used.clone());
@@ -71,10 +71,4 @@ impl Sticky {
             weighed.tell(memory, told, self.observed.clone());
         }
     }
-}
-
-/// Case and white space make no other text.
-pub(crate) fn normalised(text: &str) -> String {
-    let words: Vec<_> = text.split_whitespace().map(str::to_lowercase).collect();
-    words.join(" ")
 }
