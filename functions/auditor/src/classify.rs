@@ -11,8 +11,8 @@ use postern_core::image::Digest;
 use self::summary::Words;
 pub(crate) use self::summary::rendered;
 use crate::detection::{Catalogue, Detection, Own, Scene};
-use crate::parse::Unreadable;
-use crate::subject::{Subject, said};
+use crate::parse::{Head, Unreadable};
+use crate::subject::{Lazily, said};
 
 /// A finding, with what it may be paired by.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,11 +34,11 @@ pub fn classify(catalogue: &Catalogue, event: &AuditEvent) -> Vec<Observed> {
 
 /// As [`classify`], under another key: for an event whose own key is taken.
 pub(crate) fn classify_as(catalogue: &Catalogue, event: &AuditEvent, key: &str) -> Vec<Observed> {
-    let mut candidates = candidates(catalogue, event).peekable();
+    let mut candidates = catalogue.candidates(Head::of(event)).peekable();
     if candidates.peek().is_none() {
         return Vec::new();
     }
-    let subject = Subject::of(event);
+    let subject = Lazily::of(event);
     let scene = scene(catalogue, event, &subject);
     let mut fired: Vec<&Detection> = candidates.filter(|d| d.fires(scene)).collect();
     if fired
@@ -56,15 +56,11 @@ pub(crate) fn classify_as(catalogue: &Catalogue, event: &AuditEvent, key: &str) 
     fired.iter().map(observed).collect()
 }
 
-fn candidates<'a>(
+fn scene<'a>(
     catalogue: &'a Catalogue,
-    event: &AuditEvent,
-) -> impl Iterator<Item = &'a Detection> {
-    let has_key = event.actor.key_name.is_some();
-    catalogue.candidates(event.stream, &event.service, &event.method, has_key)
-}
-
-fn scene<'a>(catalogue: &'a Catalogue, event: &'a AuditEvent, subject: &'a Subject) -> Scene<'a> {
+    event: &'a AuditEvent,
+    subject: &'a Lazily<'a>,
+) -> Scene<'a> {
     Scene {
         event,
         subject,
@@ -105,7 +101,7 @@ pub(crate) fn reused_id(
     now: Timestamp,
 ) -> Observed {
     let detection = catalogue.own(Own::ReusedId);
-    let subject = Subject::of(event);
+    let subject = Lazily::of(event);
     let mut finding = of_event(detection, scene(catalogue, event, &subject), key);
     finding.at = now;
     Observed {

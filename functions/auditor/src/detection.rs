@@ -14,6 +14,7 @@ mod glob;
 mod index;
 mod matcher;
 mod method;
+mod needles;
 mod path;
 mod sample;
 mod schema;
@@ -22,7 +23,6 @@ mod shape;
 mod trial;
 mod trust;
 
-use postern_core::event::Stream;
 use postern_core::finding::{Category, Severity};
 use serde::Deserialize;
 
@@ -40,6 +40,7 @@ use crate::classify::summary;
 use crate::detection::condition::{RawCondition, all_of};
 use crate::detection::matcher::{Matcher, RawMatch};
 use crate::detection::severity::{RawWhen, Severities};
+use crate::parse::Head;
 
 /// One detection.
 #[derive(Debug, Clone)]
@@ -110,6 +111,9 @@ pub enum Own {
     ExceptionLapsed,
 }
 
+/// Where samples begin in a file.
+const SAMPLES: &str = "\nsamples:\n";
+
 /// A file, as written.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -141,6 +145,17 @@ impl Detection {
     pub fn parse(yaml: &str) -> Result<Self, DetectionError> {
         let raw = serde_saphyr::from_str(yaml).map_err(|e| DetectionError::Yaml(e.to_string()))?;
         Self::compile(raw)
+    }
+
+    /// As [`parse`](Self::parse), of an embedded file, whose samples come last and are read later.
+    fn embedded(yaml: &'static str) -> Result<Self, DetectionError> {
+        let Some((rule, samples)) = yaml.split_once(SAMPLES) else {
+            return Self::parse(yaml);
+        };
+        Ok(Self {
+            samples: Samples::written(samples),
+            ..Self::parse(&format!("{rule}{SAMPLES}  []\n"))?
+        })
     }
 
     /// As [`parse`](Self::parse), of a file that was read before.
@@ -203,18 +218,18 @@ impl Detection {
     }
 
     /// Whether stream, service and method are such that it may fire.
-    pub(crate) fn concerns(&self, stream: Stream, service: &str, method: &str) -> bool {
+    pub(crate) fn concerns(&self, head: &Head<'_>) -> bool {
         match &self.matcher {
             Matcher::Own(_) => false,
-            Matcher::Entry(matcher) => matcher.concerns(stream, service, method),
+            Matcher::Entry(matcher) => matcher.concerns(head),
         }
     }
 
-    /// The member of the request without which it never fires, where its conditions say so.
-    pub(crate) fn requested_flag(&self) -> Option<&str> {
+    /// Whether it may fire on an entry with these bytes, of which none hides behind an escape.
+    pub(crate) fn may_fire_on(&self, bytes: &[u8]) -> bool {
         match &self.matcher {
-            Matcher::Own(_) => None,
-            Matcher::Entry(matcher) => matcher.conditions.iter().find_map(|c| c.requested_flag()),
+            Matcher::Own(_) => false,
+            Matcher::Entry(matcher) => matcher.needles.may_be_in(bytes),
         }
     }
 

@@ -145,19 +145,17 @@ impl Entries<'_> {
     /// Takes a document that is itself an entry or record of this form, if it is one.
     fn is_itself(&mut self, document: &[u8], form: Form) -> bool {
         if form == Form::CloudTrail {
-            let record = cloud_trail::record(document).ok();
-            let record = record.filter(Record::is_one);
-            return record.is_some_and(|record| {
-                self.record(document, &record);
-                true
-            });
+            match cloud_trail::record(document) {
+                Ok(record) if record.is_one() => self.record(document, &record),
+                _ => return false,
+            }
+        } else {
+            match cloud_logging::log_entry(document) {
+                Ok(entry) if !entry.log_name.is_empty() => self.entry(document, &entry, form),
+                _ => return false,
+            }
         }
-        let entry = cloud_logging::log_entry(document).ok();
-        let entry = entry.filter(|entry| !entry.log_name.is_empty());
-        entry.is_some_and(|entry| {
-            self.entry(document, &entry, form);
-            true
-        })
+        true
     }
 
     fn read(&mut self, document: &[u8], form: Form) {
@@ -177,29 +175,21 @@ impl Entries<'_> {
             Ok(identity) => identity,
             Err(reason) => return self.unreadable(document, &reason),
         };
-        if !self.wants(&identity.head(entry)) {
-            return;
-        }
+        let head = identity.head(entry);
         match split::part_of(entry) {
-            Some(part) => match self.parts.take(&part, document) {
-                Taken::Kept => {}
-                Taken::Complete(joined) => self.read(&joined, form),
-                Taken::GivenUp(given_up) => self.given_up(&given_up),
-            },
-            None => self.event(document, cloud_logging::typed(entry, &identity)),
+            // What its other parts hold is not known yet.
+            Some(part) if self.all || self.catalogue.concerns(head) => {
+                match self.parts.take(&part, document) {
+                    Taken::Kept => {}
+                    Taken::Complete(joined) => self.read(&joined, form),
+                    Taken::GivenUp(given_up) => self.given_up(&given_up),
+                }
+            }
+            None if self.wants(head, document) => {
+                self.event(document, cloud_logging::typed(entry, &identity));
+            }
+            _ => {}
         }
-    }
-
-    /// Any record may be one of which something was left out; what says so is looked for in the bytes,
-    /// so that not every record has to be read whole.
-    fn concerns_record(&self, head: &Head<'_>, record: &Record<'_>) -> bool {
-        let mut candidates =
-            self.catalogue
-                .candidates(head.stream, head.service, head.method, head.has_key);
-        candidates.any(|detection| {
-            let flag = detection.requested_flag();
-            flag.is_none_or(|flag| record.may_request(flag))
-        })
     }
 
     fn record(&mut self, document: &[u8], record: &Record<'_>) {
@@ -207,13 +197,14 @@ impl Entries<'_> {
             Ok(identity) => identity,
             Err(reason) => return self.unreadable(document, &reason),
         };
-        if self.all || self.concerns_record(&identity.head(record), record) {
+        if self.wants(identity.head(record), document) {
             self.event(document, cloud_trail::typed(record, &identity));
         }
     }
 
-    fn wants(&self, head: &Head<'_>) -> bool {
-        self.all || concerns(self.catalogue, head)
+    /// Whether a whole entry or record is to be read to its end.
+    fn wants(&self, head: Head<'_>, document: &[u8]) -> bool {
+        self.all || self.catalogue.may_fire(head, document)
     }
 
     fn event(&mut self, document: &[u8], event: Result<AuditEvent, Unreadable>) {
@@ -275,11 +266,6 @@ fn likely(document: &[u8]) -> Form {
         | b"eventID" => Form::CloudTrail,
         _ => Form::LogEntry,
     }
-}
-
-/// Whether any detection looks at entries like this one.
-fn concerns(catalogue: &Catalogue, head: &Head<'_>) -> bool {
-    catalogue.concerns(head.stream, head.service, head.method, head.has_key)
 }
 
 #[cfg(test)]

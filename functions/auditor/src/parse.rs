@@ -70,6 +70,18 @@ pub(crate) struct Head<'a> {
     pub(crate) has_key: bool,
 }
 
+impl<'a> Head<'a> {
+    /// That of an event.
+    pub(crate) fn of(event: &'a AuditEvent) -> Self {
+        Self {
+            stream: event.stream,
+            service: &event.service,
+            method: &event.method,
+            has_key: event.actor.key_name.is_some(),
+        }
+    }
+}
+
 /// Reads one entry.
 ///
 /// # Errors

@@ -10,6 +10,8 @@ mod images;
 mod lambda;
 mod text;
 
+use std::cell::OnceCell;
+
 use postern_core::event::{AuditEvent, EventSource, Stream};
 use postern_core::finding::{Actor, BypassedVerdict};
 use serde_json::Value;
@@ -75,6 +77,30 @@ impl Subject {
             truncate(text, JUSTIFICATION_LIMIT);
         }
         subject
+    }
+}
+
+/// What an event is about, derived when it is first asked for: most detections never do.
+#[derive(Debug)]
+pub(crate) struct Lazily<'a> {
+    event: &'a AuditEvent,
+    derived: OnceCell<Subject>,
+}
+
+impl<'a> Lazily<'a> {
+    pub(crate) fn of(event: &'a AuditEvent) -> Self {
+        Self {
+            event,
+            derived: OnceCell::new(),
+        }
+    }
+}
+
+impl std::ops::Deref for Lazily<'_> {
+    type Target = Subject;
+
+    fn deref(&self) -> &Subject {
+        self.derived.get_or_init(|| Subject::of(self.event))
     }
 }
 

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
-use postern_core::event::Stream;
 use postern_host::config::{Audit, TrustSet};
 
 use super::index::Index;
+use super::needles::may_hide;
 use super::{Detection, DetectionError, Own, Trust, embedded, folder};
+use crate::parse::Head;
 
 /// The detections of this program, and what is ours.
 #[derive(Debug, Clone)]
@@ -94,6 +95,8 @@ impl Catalogue {
     pub fn load(directory: Option<&Path>, trust: &TrustSet) -> Result<Self, CatalogueError> {
         let (files, mut mistakes) = directory.map(folder::read).unwrap_or_default();
         let mut detections = compiled(embedded_files(), &mut mistakes);
+        let files = files.into_iter();
+        let files = files.map(|(file, yaml)| (file, Detection::parse(&yaml)));
         for detection in compiled(files, &mut mistakes) {
             let known = detections
                 .iter_mut()
@@ -172,47 +175,42 @@ impl Catalogue {
         &self.detections[self.own[&own]]
     }
 
-    /// The detections that may fire on an entry of this stream, service and method, made with an
-    /// exported key or not. Allocates nothing.
-    pub(crate) fn candidates(
-        &self,
-        stream: Stream,
-        service: &str,
-        method: &str,
-        has_key: bool,
-    ) -> impl Iterator<Item = &Detection> {
-        let places = self.index.places(stream, service, method, has_key);
+    /// The detections that may fire on an entry with this head. Allocates nothing.
+    pub(crate) fn candidates(&self, head: Head<'_>) -> impl Iterator<Item = &Detection> {
+        let places = self.index.places(head);
         places
             .map(|place| &self.detections[place])
-            .filter(move |detection| detection.concerns(stream, service, method))
+            .filter(move |detection| detection.concerns(&head))
     }
 
     /// Whether there are any [`candidates`](Self::candidates).
-    pub(crate) fn concerns(
-        &self,
-        stream: Stream,
-        service: &str,
-        method: &str,
-        has_key: bool,
-    ) -> bool {
-        let mut candidates = self.candidates(stream, service, method, has_key);
-        candidates.next().is_some()
+    pub(crate) fn concerns(&self, head: Head<'_>) -> bool {
+        self.candidates(head).next().is_some()
+    }
+
+    /// Whether one of the [`candidates`](Self::candidates) may fire on a whole entry with these bytes.
+    pub(crate) fn may_fire(&self, head: Head<'_>, bytes: &[u8]) -> bool {
+        let mut candidates = self.candidates(head).peekable();
+        candidates.peek().is_some()
+            && (candidates.any(|detection| detection.may_fire_on(bytes)) || may_hide(bytes))
     }
 }
 
-fn embedded_files() -> impl Iterator<Item = (String, String)> {
-    let owned = |(id, yaml): &(&str, &str)| (format!("{id}.yaml"), (*yaml).to_owned());
-    embedded::FILES.iter().map(owned)
+type Parsed = Result<Detection, DetectionError>;
+
+fn embedded_files() -> impl Iterator<Item = (String, Parsed)> {
+    let files = embedded::FILES.iter();
+    files.map(|(id, yaml)| (format!("{id}.yaml"), Detection::embedded(yaml)))
 }
 
-/// What each file says. Files are (name, text); mistakes are put with the others.
+/// What each file says, by its name; mistakes are put with the others.
 fn compiled(
-    files: impl IntoIterator<Item = (String, String)>,
+    files: impl IntoIterator<Item = (String, Parsed)>,
     mistakes: &mut Vec<Mistake>,
 ) -> Vec<(String, Detection)> {
     let mut detections: Vec<(String, Detection)> = Vec::new();
-    for (file, yaml) in files {
-        match Detection::parse(&yaml) {
+    for (file, parsed) in files {
+        match parsed {
             Err(error) => mistakes.push(Mistake::Detection { file, error }),
             Ok(Detection { id, .. }) if file_stem(&file) != id => {
                 mistakes.push(Mistake::Id { file, id });

@@ -11,13 +11,13 @@ pub(super) use self::words::all_of;
 use super::field::{Fact, Field, Root};
 use super::path::Seen;
 use super::trust::{Ours, Trust};
-use crate::subject::Subject;
+use crate::subject::Lazily;
 
 /// What conditions look at.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scene<'a> {
     pub(crate) event: &'a AuditEvent,
-    pub(crate) subject: &'a Subject,
+    pub(crate) subject: &'a Lazily<'a>,
     pub(crate) trust: &'a Trust,
 }
 

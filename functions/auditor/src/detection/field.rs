@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::condition::ConditionError;
 use super::method::undated;
 use super::path::{self, Seen, Segment};
-use crate::subject::Subject;
+use crate::subject::Lazily;
 
 /// A place: a fact about the event, a label, or a path into foreign JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,7 +114,7 @@ impl Field {
     pub(super) fn any(
         &self,
         event: &AuditEvent,
-        subject: &Subject,
+        subject: &Lazily<'_>,
         passes: &dyn Fn(Seen<'_>) -> bool,
     ) -> bool {
         let labelled = |labels: &std::collections::BTreeMap<String, String>, key: &Segment| {
@@ -146,7 +146,12 @@ impl Field {
 }
 
 impl Fact {
-    fn any(self, event: &AuditEvent, subject: &Subject, passes: &dyn Fn(Seen<'_>) -> bool) -> bool {
+    fn any(
+        self,
+        event: &AuditEvent,
+        subject: &Lazily<'_>,
+        passes: &dyn Fn(Seen<'_>) -> bool,
+    ) -> bool {
         let passes = |text: &str| passes(text.into());
         let maybe = |text: Option<&str>| text.is_some_and(passes);
         let flag = |flag: Option<bool>| flag.is_some_and(|yes| passes(word(yes)));

@@ -16,6 +16,11 @@ impl Glob {
         }
     }
 
+    /// What stands between the stars, in order.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().map(String::as_str)
+    }
+
     /// Whether the whole text is such a name.
     pub(super) fn matches(&self, text: &str) -> bool {
         let [first, middle @ .., last] = self.parts.as_slice() else {

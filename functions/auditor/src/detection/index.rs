@@ -2,12 +2,11 @@
 
 use std::collections::HashMap;
 
-use postern_core::event::Stream;
-
 use super::Detection;
 use super::matcher::{EntryMatcher, Matcher};
 use super::method::{last_part, undated};
 use super::trust::Trust;
+use crate::parse::Head;
 
 /// Detections by what an entry must have for them. Looking up allocates nothing.
 #[derive(Debug, Clone, Default)]
@@ -61,22 +60,17 @@ impl Index {
     }
 
     /// The places of those that an entry is worth being held against, each once.
-    pub(super) fn places(
-        &self,
-        stream: Stream,
-        service: &str,
-        method: &str,
-        has_key: bool,
-    ) -> impl Iterator<Item = usize> {
-        let method = last_part(method);
-        let bare = undated(stream, method);
+    pub(super) fn places(&self, head: Head<'_>) -> impl Iterator<Item = usize> {
+        let has_key = head.has_key;
+        let method = last_part(head.method);
+        let bare = undated(head.stream, method);
         let logged = self.methods.get(method);
         let undated = self.methods.get(bare).filter(|_| bare != method);
         let again = move |place: &&usize| !logged.is_some_and(|list| list.contains(place));
         slice(logged)
             .iter()
             .chain(slice(undated).iter().filter(again))
-            .chain(slice(self.services.get(service)))
+            .chain(slice(self.services.get(head.service)))
             .chain(&self.any)
             .copied()
             .filter(move |place| has_key || !self.keyed[*place])

@@ -7,7 +7,9 @@ use serde::Deserialize;
 
 use super::condition::{Condition, OneOrMore, RawCondition, Scene, compile_all};
 use super::method::is_called;
+use super::needles::Needles;
 use super::{DetectionError, Own};
+use crate::parse::Head;
 
 /// One of the program's own findings, or entries of a log.
 #[derive(Debug, Clone)]
@@ -27,6 +29,8 @@ pub(super) struct EntryMatcher {
     /// Ends of method names; empty: whichever.
     pub(super) methods: Vec<String>,
     pub(super) conditions: Vec<Condition>,
+    /// Without these in its bytes no entry fulfils the conditions.
+    pub(super) needles: Needles,
 }
 
 #[derive(Deserialize)]
@@ -47,16 +51,16 @@ pub(super) struct RawMatch {
 
 impl EntryMatcher {
     /// Whether stream, service and method are such that it may fire.
-    pub(super) fn concerns(&self, stream: Stream, service: &str, method: &str) -> bool {
-        self.streams.contains(&stream)
-            && (self.services.is_empty() || self.services.contains(service))
-            && (self.methods.is_empty()
-                || self.methods.iter().any(|m| is_called(stream, method, m)))
+    pub(super) fn concerns(&self, head: &Head<'_>) -> bool {
+        let called = |name: &String| is_called(head.stream, head.method, name);
+        self.streams.contains(&head.stream)
+            && (self.services.is_empty() || self.services.contains(head.service))
+            && (self.methods.is_empty() || self.methods.iter().any(called))
     }
 
     pub(super) fn fires(&self, scene: Scene<'_>) -> bool {
         let event = scene.event;
-        self.concerns(event.stream, &event.service, &event.method)
+        self.concerns(&Head::of(event))
             && (self.resources.is_empty() || self.resources.contains(&event.resource_kind))
             && self.conditions.iter().all(|c| c.holds(scene))
     }
@@ -84,6 +88,7 @@ impl RawMatch {
                     services: services.into_iter().collect(),
                     resources: resources.into_iter().collect(),
                     methods,
+                    needles: Needles::of(&conditions),
                     conditions,
                 }))
             }
@@ -139,10 +144,18 @@ mod tests {
         let Matcher::Entry(matcher) = compile(yaml).unwrap() else {
             panic!("reads entries")
         };
-        assert!(matcher.concerns(Stream::Activity, "a", "y.x"));
-        assert!(matcher.concerns(Stream::DataAccess, "b", "x"));
-        assert!(!matcher.concerns(Stream::SystemEvent, "a", "x"));
-        assert!(!matcher.concerns(Stream::Activity, "c", "x"));
-        assert!(!matcher.concerns(Stream::Activity, "a", "yx"));
+        let concerned = |stream, service, method| {
+            matcher.concerns(&Head {
+                stream,
+                service,
+                method,
+                has_key: false,
+            })
+        };
+        assert!(concerned(Stream::Activity, "a", "y.x"));
+        assert!(concerned(Stream::DataAccess, "b", "x"));
+        assert!(!concerned(Stream::SystemEvent, "a", "x"));
+        assert!(!concerned(Stream::Activity, "c", "x"));
+        assert!(!concerned(Stream::Activity, "a", "yx"));
     }
 }

@@ -27,7 +27,8 @@ impl Segment {
             Self::Name(own) => same_name(own, name),
             Self::Quoted(own) => own == name,
             Self::Like(glob) => {
-                glob.matches(name) || glob.matches(&camel(name).collect::<String>())
+                glob.matches(name)
+                    || name.contains('_') && glob.matches(&camel(name).collect::<String>())
             }
         }
     }
@@ -119,11 +120,13 @@ pub(super) fn any(
 }
 
 fn same_name(a: &str, b: &str) -> bool {
-    a == b || ((a.contains('_') || b.contains('_')) && camel(a).eq(camel(b)))
+    // The first letter is the same in both conventions: most names need no further look.
+    a.as_bytes().first() == b.as_bytes().first()
+        && (a == b || ((a.contains('_') || b.contains('_')) && camel(a).eq(camel(b))))
 }
 
 /// `snake_case` as `camelCase`.
-fn camel(name: &str) -> impl Iterator<Item = char> {
+pub(super) fn camel(name: &str) -> impl Iterator<Item = char> {
     let mut characters = name.chars().peekable();
     let mut first = true;
     std::iter::from_fn(move || {

@@ -1,16 +1,20 @@
 //! Samples: entries, mostly written as a change to another one, so that what differs is seen.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use postern_core::finding::Severity;
 use postern_host::config::TrustSet;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 /// The samples of one detection, in the order of the file.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(transparent)]
-pub struct Samples(Vec<Sample>);
+#[derive(Debug, Clone)]
+pub struct Samples {
+    /// Those of an embedded file, most of which nobody asks for, are read when somebody does.
+    yaml: &'static str,
+    read: OnceLock<Vec<Sample>>,
+}
 
 /// One sample. All of them are synthetic.
 #[derive(Debug, Clone, Deserialize)]
@@ -49,6 +53,9 @@ pub struct Sample {
 /// Why a sample stands for no entry.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SampleError {
+    /// No YAML, or not of this form.
+    #[error("{0}")]
+    Yaml(String),
     /// Not exactly one of `entry`, `raw` and `like`.
     #[error("sample {0:?} needs one of `entry`, `raw` and `like`")]
     Form(String),
@@ -70,7 +77,33 @@ pub enum SampleError {
     },
 }
 
+impl<'de> Deserialize<'de> for Samples {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(Self {
+            yaml: "",
+            read: Vec::deserialize(from)?.into(),
+        })
+    }
+}
+
 impl Samples {
+    /// Those of this list, which is read later.
+    pub(super) fn written(yaml: &'static str) -> Self {
+        Self {
+            yaml,
+            read: OnceLock::new(),
+        }
+    }
+
+    fn read(&self) -> Result<&[Sample], SampleError> {
+        if let Some(read) = self.read.get() {
+            return Ok(read);
+        }
+        let read =
+            serde_saphyr::from_str(self.yaml).map_err(|e| SampleError::Yaml(e.to_string()))?;
+        Ok(self.read.get_or_init(|| read))
+    }
+
     /// Every sample with the bytes it stands for.
     ///
     /// # Errors
@@ -78,7 +111,7 @@ impl Samples {
     pub fn bytes(&self) -> Result<Vec<(&Sample, Vec<u8>)>, SampleError> {
         let mut known: BTreeMap<&str, Value> = BTreeMap::new();
         let mut all = Vec::new();
-        for sample in &self.0 {
+        for sample in self.read()? {
             let bytes = match (&sample.entry, &sample.raw, &sample.like) {
                 (None, Some(raw), None) => raw.clone().into_bytes(),
                 (Some(entry), None, None) => sample.patched(entry.clone(), &mut known)?,

@@ -7,7 +7,7 @@ use postern_core::finding::Severity;
 
 use super::{Catalogue, Detection, Own, Sample, SampleError, Scene, Trust, shape};
 use crate::parse::{self, Form, Unreadable};
-use crate::subject::Subject;
+use crate::subject::Lazily;
 
 /// One sample, tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,18 +87,14 @@ fn trial(detection: &Detection, sample: &Sample, bytes: &[u8]) -> Trial {
 
 /// A sample, read.
 struct Case {
-    event: Result<(AuditEvent, Subject), Unreadable>,
+    event: Result<AuditEvent, Unreadable>,
     trust: Trust,
 }
 
 impl Case {
     fn new(sample: &Sample, bytes: &[u8]) -> Self {
-        let event = parse::event(bytes, Form::of(bytes));
         Self {
-            event: event.map(|event| {
-                let subject = Subject::of(&event);
-                (event, subject)
-            }),
+            event: parse::event(bytes, Form::of(bytes)),
             trust: Trust::from(&sample.trust),
         }
     }
@@ -107,10 +103,11 @@ impl Case {
     fn outcome(&self, detection: &Detection) -> Option<Severity> {
         match (detection.own(), &self.event) {
             (Some(Own::UnreadableEntry), event) => event.is_err().then_some(detection.severity),
-            (_, Ok((event, subject))) => {
+            (_, Ok(event)) => {
+                let subject = Lazily::of(event);
                 let scene = Scene {
                     event,
-                    subject,
+                    subject: &subject,
                     trust: &self.trust,
                 };
                 detection.fires(scene).then(|| detection.severity_of(scene))

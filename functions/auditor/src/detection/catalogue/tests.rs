@@ -1,6 +1,9 @@
 use std::fs;
 
+use postern_core::event::Stream;
+
 use super::*;
+use crate::parse::Head;
 use crate::testing::Folder;
 
 /// What is wrong, without the directory's name.
@@ -50,7 +53,7 @@ fn a_file_is_added_or_stands_instead_of_another() {
         crate::testing::catalogue().iter().count() + 1
     );
     assert_eq!(catalogue.get("gcp.gke.blocked").unwrap().title, "t");
-    assert!(catalogue.concerns(Stream::Activity, "x", "any", false));
+    assert!(catalogue.concerns(head(Stream::Activity, "x", "any", false)));
 }
 
 #[test]
@@ -133,7 +136,7 @@ fn entries_that_nothing_is_about_have_no_candidates() {
         (Stream::Other, "", ""),
     ] {
         assert!(
-            !catalogue.concerns(stream, service, method, false),
+            !catalogue.concerns(head(stream, service, method, false)),
             "{service} {method}"
         );
     }
@@ -144,7 +147,7 @@ fn a_record_of_any_service_may_be_one_of_which_something_was_left_out() {
     let catalogue = crate::testing::catalogue();
     let of = |service: &str, method: &str, has_key: bool| -> Vec<String> {
         catalogue
-            .candidates(Stream::CloudTrail, service, method, has_key)
+            .candidates(head(Stream::CloudTrail, service, method, has_key))
             .map(|detection| detection.id.clone())
             .collect()
     };
@@ -169,12 +172,8 @@ fn a_record_of_any_service_may_be_one_of_which_something_was_left_out() {
 fn what_is_ours_decides_what_is_worth_a_look() {
     let concerned = |trust: TrustSet, has_key| {
         let catalogue = Catalogue::load(None, &trust).unwrap();
-        catalogue.concerns(
-            Stream::DataAccess,
-            "bigquery.googleapis.com",
-            "Jobs.Get",
-            has_key,
-        )
+        let service = "bigquery.googleapis.com";
+        catalogue.concerns(head(Stream::DataAccess, service, "Jobs.Get", has_key))
     };
     let ci = TrustSet {
         ci: vec!["ci@demo-mart.iam.gserviceaccount.com".to_owned()],
@@ -183,4 +182,13 @@ fn what_is_ours_decides_what_is_worth_a_look() {
     assert!(!concerned(TrustSet::default(), true));
     assert!(!concerned(ci.clone(), false));
     assert!(concerned(ci, true));
+}
+
+fn head<'a>(stream: Stream, service: &'a str, method: &'a str, has_key: bool) -> Head<'a> {
+    Head {
+        stream,
+        service,
+        method,
+        has_key,
+    }
 }

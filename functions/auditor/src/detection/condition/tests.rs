@@ -25,7 +25,7 @@ fn holds(yaml: &str) -> bool {
         operators: vec!["night-*@example.com".to_owned()],
         ..TrustSet::default()
     });
-    let subject = Subject::of(&event);
+    let subject = Lazily::of(&event);
     let scene = Scene {
         event: &event,
         subject: &subject,

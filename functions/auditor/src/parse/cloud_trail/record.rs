@@ -77,13 +77,6 @@ pub(super) struct UserIdentity<'a> {
 }
 
 impl Record<'_> {
-    /// Whether the request may have a member of that name: it stands in the bytes, or could under an
-    /// escape.
-    pub(crate) fn may_request(&self, member: &str) -> bool {
-        let request = self.request_parameters.map_or("", |raw| raw.get());
-        request.contains(member) || request.contains('\\')
-    }
-
     /// Whether the bytes are meant as a record.
     pub(crate) fn is_one(&self) -> bool {
         !self.event_version.is_empty() && self.log_name.is_none()
