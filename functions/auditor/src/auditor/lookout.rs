@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use postern_core::change::Change;
 use postern_core::finding::FindingSource;
 use postern_core::image::Digest;
-use postern_core::memory::{Expectation, Expected, Questions};
+use postern_core::memory::{Expectation, Expected, FactQuestion, Questions};
 use postern_core::ports::{AppraisedImage, Part, Unavailable};
 use postern_core::reason::Verdict;
 
@@ -94,7 +94,7 @@ impl Auditor {
             Expected::Attestation { payload } => {
                 let key = attested_key(payload);
                 let questions = Questions {
-                    facts: vec![key.clone()],
+                    facts: vec![FactQuestion::latest(&key)],
                     payloads: vec![payload.clone()],
                     ..Questions::default()
                 };
@@ -313,6 +313,7 @@ mod tests {
             let expectation = Expectation {
                 id: "attestation|00".to_owned(),
                 due_at: at,
+                untold_since: None,
                 what: Expected::Attestation {
                     payload: "00".to_owned(),
                 },
@@ -321,7 +322,7 @@ mod tests {
             };
             store.with(|state| {
                 if attested {
-                    state.facts.insert(attested_key("00"), vec![fact(at)]);
+                    state.past.add([fact(at)]);
                 }
                 state
                     .expectations

@@ -41,6 +41,7 @@ pub(super) fn expected(
     Some(Expectation {
         id: format!("conformance|{}", id.hex()),
         due_at: used.at.checked_add(watch.attest_within).ok()?,
+        untold_since: None,
         what: Expected::Conformance { target, images },
         event_key: observed.event_key.clone(),
         finding,

@@ -81,7 +81,10 @@ fn decision((id, at, conformant): Row) -> Result<PastDecision, StoreError> {
 }
 
 /// Whether the gate ever decided for this target.
-pub(super) async fn is_gated(transaction: &mut Transaction, target: &str) -> Result<bool, StoreError> {
+pub(super) async fn is_gated(
+    transaction: &mut Transaction,
+    target: &str,
+) -> Result<bool, StoreError> {
     let known: Option<i64> = sqlx::query_scalar(
         "SELECT 1 WHERE EXISTS (SELECT 1 FROM deployments WHERE target = $1)
              OR EXISTS (SELECT 1 FROM denials WHERE target = $1)",
