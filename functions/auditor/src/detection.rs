@@ -88,6 +88,8 @@ pub enum Own {
     StickyBreakGlass,
     /// A break-glass image that was not attested in time.
     NeverAttested,
+    /// A break-glass image of which nobody could tell whether it was attested.
+    NotVerified,
     /// The policy was weakened, something was deployed, and the policy was put back.
     OpenDeployClose,
     /// A deployment that no decision of the gate allowed.
