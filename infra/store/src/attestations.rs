@@ -352,7 +352,9 @@ mod tests {
         let (store, _directory) = testing::store().await;
         sqlx::query(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i <= 1000)
-             INSERT INTO occurrences SELECT 'name' || i, 'note', 'built-by-ci', $1, '', i, 0, '{}' FROM n",
+             INSERT INTO occurrences
+                 (name, note, note_id, digest, payload_sha256, key_ids, created_at, body)
+             SELECT 'name' || i, 'note', 'built-by-ci', $1, '', i, 0, '{}' FROM n",
         )
         .bind(testing::digest().to_string())
         .execute(store.writer().await.unwrap().pool())
