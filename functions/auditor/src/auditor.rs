@@ -1,6 +1,7 @@
 //! Takes events in: reads, classifies, decides, writes. What it returned `Ok` for is written.
 
 mod cases;
+mod expectations;
 mod lookout;
 mod parts;
 mod source;

@@ -38,8 +38,8 @@ pub struct Intake {
 /// What an arrival says for later ones, and what it was weighed against.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Sequel {
-    /// Keys of facts, and how many of each were known.
-    pub remembered: Vec<(String, usize)>,
+    /// Keys of facts, each with the mark that it had.
+    pub remembered: Vec<(String, i64)>,
     /// What to remember.
     pub facts: Vec<Fact>,
     /// What should happen now.
@@ -62,6 +62,19 @@ pub enum Standing {
 }
 
 impl Intake {
+    /// Of something that nobody delivered. The same key is taken in once.
+    pub(crate) fn of_own(seen: SeenEvent, observed: Vec<Observed>) -> Self {
+        Self {
+            seen,
+            receipt: None,
+            quarantine: None,
+            entries: Vec::new(),
+            observed,
+            labels: Labels::default(),
+            sequel: Sequel::default(),
+        }
+    }
+
     /// The keys that [`decide`] needs the cases of.
     pub fn correlation_keys(&self) -> Vec<String> {
         let each = self.observed.iter().map(keys);

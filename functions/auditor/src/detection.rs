@@ -10,7 +10,6 @@ mod embedded;
 pub mod export;
 mod field;
 mod folder;
-mod glob;
 mod index;
 mod matcher;
 mod method;
@@ -33,7 +32,6 @@ pub(crate) use self::condition::Scene;
 pub(crate) use self::sample::set;
 pub use self::sample::{Sample, SampleError, Samples};
 pub use self::schema::SCHEMA;
-pub(crate) use self::severity::one_up;
 pub use self::trial::{Trial, never_firing, trials};
 pub use self::trust::Trust;
 use crate::classify::summary;
@@ -91,6 +89,8 @@ pub enum Own {
     StickyBreakGlass,
     /// A break-glass image that was not attested in time.
     NeverAttested,
+    /// A break-glass image of which nobody could tell whether it was attested.
+    NotVerified,
     /// The policy was weakened, something was deployed, and the policy was put back.
     OpenDeployClose,
     /// A deployment that no decision of the gate allowed.

@@ -9,9 +9,8 @@ use postern_core::image::Digest;
 use postern_core::reason::{Reason, Verdict};
 
 use crate::classify::{Observed, blank, rendered};
-use crate::decide::{Intake, Sequel};
-use crate::detection::{Catalogue, Detection, Own, one_up};
-use crate::owners::Labels;
+use crate::decide::Intake;
+use crate::detection::{Catalogue, Detection, Own};
 
 /// The most reasons that a finding repeats.
 const REASON_LIMIT: usize = 16;
@@ -59,23 +58,19 @@ pub(crate) fn intake(
     now: Timestamp,
 ) -> Result<Intake, serde_json::Error> {
     let raw = serde_json::to_vec(entry)?;
+    let seen = SeenEvent {
+        key: key(&entry.id),
+        content: Digest::of(&serde_json::to_vec(&entry.record)?),
+        received_at: now,
+        raw,
+    };
     Ok(Intake {
-        seen: SeenEvent {
-            key: key(&entry.id),
-            content: Digest::of(&serde_json::to_vec(&entry.record)?),
-            received_at: now,
-            raw,
-        },
-        receipt: None,
-        quarantine: None,
         entries: if append {
             vec![entry.clone()]
         } else {
             Vec::new()
         },
-        observed: findings_of_entry(catalogue, entry),
-        labels: Labels::default(),
-        sequel: Sequel::default(),
+        ..Intake::of_own(seen, findings_of_entry(catalogue, entry))
     })
 }
 
@@ -152,7 +147,7 @@ fn of_decision(catalogue: &Catalogue, decision: &Decision) -> Option<Finding> {
     if let Some(used) = &decision.break_glass {
         let reasons_to_be_louder = [used.over_quota, used.justification.is_none()];
         let steps = reasons_to_be_louder.into_iter().filter(|louder| *louder);
-        finding.severity = steps.fold(finding.severity, |severity, _| one_up(severity));
+        finding.severity = steps.fold(finding.severity, |severity, _| severity.one_up());
     }
     finding.summary = rendered(&detection.summary, &finding, "");
     Some(finding)

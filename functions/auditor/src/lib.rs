@@ -13,6 +13,7 @@ mod correlation;
 pub mod coverage;
 pub mod decide;
 pub mod detection;
+mod glob;
 pub mod http;
 pub mod input;
 mod journal;

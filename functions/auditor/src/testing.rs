@@ -15,7 +15,9 @@ use postern_core::entry::{Entry, Signing};
 use postern_core::event::AuditEvent;
 use postern_core::finding::Finding;
 use postern_core::image::Digest;
-use postern_core::memory::{Decided, Expectation, Fact, Memory, Questions};
+use postern_core::memory::{
+    Decided, DecisionQuestion, Expectation, Fact, Memory, Outcome, PastDecision, Questions,
+};
 use postern_core::ports::{AuditStore, CaseFilter, Committed, Part, Snapshot, Unavailable};
 use postern_host::config::Right;
 use serde::Deserialize;
@@ -146,11 +148,80 @@ pub(crate) struct State {
     pub(crate) outage: bool,
     /// So many commits are refused as stale.
     pub(crate) stale: usize,
-    pub(crate) facts: BTreeMap<String, Vec<Fact>>,
-    pub(crate) decisions: BTreeMap<(Digest, String), Decided>,
+    pub(crate) past: Past,
     pub(crate) expectations: BTreeMap<String, Expectation>,
     pub(crate) heard: BTreeMap<String, Timestamp>,
     pub(crate) parts: Vec<Part>,
+}
+
+/// What is remembered, without any limit.
+#[derive(Default)]
+pub(crate) struct Past {
+    pub(crate) facts: BTreeMap<String, Vec<Fact>>,
+    /// By digest and target.
+    pub(crate) decisions: Vec<(Digest, String, PastDecision)>,
+    pub(crate) attested: Vec<String>,
+}
+
+impl Past {
+    pub(crate) fn add(&mut self, facts: impl IntoIterator<Item = Fact>) {
+        for fact in facts {
+            let known = self.facts.entry(fact.key.clone()).or_default();
+            if known.iter().all(|known| known.source != fact.source) {
+                known.push(fact);
+                known.sort_by_key(|fact| fact.at);
+            }
+        }
+    }
+
+    pub(crate) fn recall(&self, questions: &Questions) -> Memory {
+        let mut memory = Memory::default();
+        for asked in &questions.facts {
+            let shown = memory.facts.entry(asked.key.clone()).or_default();
+            let known = self.facts.get(&asked.key).into_iter().flatten();
+            shown.extend(known.filter(|fact| asked.asks_for(fact.at)).cloned());
+            shown.sort_by(|a, b| (a.at, &a.source).cmp(&(b.at, &b.source)));
+            shown.dedup();
+            memory
+                .marks
+                .insert(asked.key.clone(), self.mark(&asked.key));
+        }
+        for asked in &questions.decisions {
+            memory.decisions.insert(asked.clone(), self.decided(asked));
+            if self
+                .decisions
+                .iter()
+                .any(|(_, known, _)| *known == asked.target)
+            {
+                memory.gated.insert(asked.target.clone());
+            }
+        }
+        let attested = questions.payloads.iter();
+        let attested = attested.filter(|payload| self.attested.contains(payload));
+        memory.attested.extend(attested.cloned());
+        memory
+    }
+
+    fn mark(&self, key: &str) -> i64 {
+        self.facts.get(key).map_or(0, |facts| facts.len() as i64)
+    }
+
+    fn decided(&self, asked: &DecisionQuestion) -> Decided {
+        let of_it = |(digest, target, decision): &(Digest, String, PastDecision)| {
+            (*digest == asked.digest && *target == asked.target).then(|| decision.clone())
+        };
+        let mut known: Vec<_> = self.decisions.iter().filter_map(of_it).collect();
+        known.sort_by_key(|decision| decision.at);
+        let (before, after): (Vec<_>, Vec<_>) = known.into_iter().partition(|d| d.at <= asked.at);
+        let soon = |decision: &PastDecision| {
+            decision.outcome != Outcome::Denied
+                && decision.at.duration_since(asked.at) <= Decided::TOLERANCE
+        };
+        Decided {
+            before: before.into_iter().next_back(),
+            let_through_after: after.into_iter().find(soon),
+        }
+    }
 }
 
 impl MemoryStore {
@@ -191,33 +262,7 @@ impl AuditStore for MemoryStore {
     }
 
     async fn recall(&self, questions: &Questions) -> Result<Memory, Unavailable> {
-        let state = self.up()?;
-        let facts = |key: &String| {
-            (
-                key.clone(),
-                state.facts.get(key).cloned().unwrap_or_default(),
-            )
-        };
-        let asked = questions.decisions.iter();
-        let decided = asked.map(|of| {
-            (
-                of.clone(),
-                state.decisions.get(of).cloned().unwrap_or_default(),
-            )
-        });
-        let gated = |target: &&String| state.decisions.keys().any(|(_, known)| known == *target);
-        Ok(Memory {
-            facts: questions.facts.iter().map(facts).collect(),
-            decisions: decided.collect(),
-            gated: questions
-                .decisions
-                .iter()
-                .map(|(_, target)| target)
-                .filter(gated)
-                .cloned()
-                .collect(),
-            ..Memory::default()
-        })
+        Ok(self.up()?.past.recall(questions))
     }
 
     async fn expectations(&self, due: Timestamp, _: u32) -> Result<Vec<Expectation>, Unavailable> {
@@ -282,12 +327,8 @@ impl AuditStore for MemoryStore {
         if change.read.iter().any(|(key, id)| shows(key) != *id) {
             return Ok(Committed::Stale);
         }
-        let known = |key: &String| state.facts.get(key).map_or(0, Vec::len);
-        if change
-            .remembered
-            .iter()
-            .any(|(key, count)| known(key) != *count)
-        {
+        let moved_on = |(key, mark): &(String, i64)| state.past.mark(key) != *mark;
+        if change.remembered.iter().any(moved_on) {
             return Ok(Committed::Stale);
         }
         if let Some(seen) = &change.seen {
@@ -298,9 +339,7 @@ impl AuditStore for MemoryStore {
             }
             state.seen.insert(seen.key.clone(), seen.content);
         }
-        for fact in change.facts {
-            state.facts.entry(fact.key.clone()).or_default().push(fact);
-        }
+        state.past.add(change.facts);
         for id in change.settled {
             state.expectations.remove(&id);
         }

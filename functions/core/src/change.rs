@@ -29,9 +29,9 @@ pub struct Change {
     pub outbox: Vec<Notification>,
     /// By what later events find the cases of this change.
     pub correlations: Vec<Correlation>,
-    /// What the change builds on: keys of facts, and how many of each were known. It is stale once
-    /// there is another.
-    pub remembered: Vec<(String, usize)>,
+    /// What the change builds on: keys of facts, each with its mark ([`crate::memory::Memory::marks`]).
+    /// It is stale once one of them has another fact.
+    pub remembered: Vec<(String, i64)>,
     /// What the event said, for later ones.
     pub facts: Vec<Fact>,
     /// What should happen after it.

@@ -52,3 +52,14 @@ pub struct Signature {
 
 /// The value of [`Occurrence::kind`] for attestations.
 pub const ATTESTATION: &str = "ATTESTATION";
+
+/// The hashes by which a signing key's log may name a payload, in lower-case hex: SHA-256, SHA-384 and
+/// SHA-512.
+pub fn payload_hashes(payload: &[u8]) -> [String; 3] {
+    use sha2::Digest as _;
+    [
+        hex::encode(sha2::Sha256::digest(payload)),
+        hex::encode(sha2::Sha384::digest(payload)),
+        hex::encode(sha2::Sha512::digest(payload)),
+    ]
+}

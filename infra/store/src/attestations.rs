@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use postern_core::attestor::NoteName;
 use postern_core::image::{Digest, ImageReference, shortened};
-use postern_core::occurrence::{ATTESTATION, Attestation, Occurrence};
+use postern_core::occurrence::{ATTESTATION, Attestation, Occurrence, payload_hashes};
 use postern_core::ports::{AttestationSink, AttestationSource, Stored, Unavailable};
 use ulid::Ulid;
 
@@ -148,6 +148,10 @@ impl Store {
     ) -> Result<Stored, StoreError> {
         let mut transaction = self.begin().await?;
         if let Some(there) = statement.find(&mut transaction).await? {
+            // What was stored before hashes were kept may be signed again.
+            if statement.add_hashes(&mut transaction).await? {
+                transaction.commit().await?;
+            }
             return Ok(Stored::AlreadyThere(there));
         }
         let now = Timestamp::now();
@@ -161,14 +165,17 @@ impl Store {
         occurrence.create_time = Some(now);
         sqlx::query(
             "INSERT INTO occurrences
-                 (name, note, note_id, digest, payload_sha256, key_ids, created_at, body)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                 (name, note, note_id, digest, payload_sha256, payload_sha384, payload_sha512,
+                  key_ids, created_at, body)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         )
         .bind(name)
         .bind(&statement.note)
         .bind(&occurrence.note_name.id)
         .bind(&statement.digest)
         .bind(&statement.payload_sha256)
+        .bind(&statement.payload_sha384)
+        .bind(&statement.payload_sha512)
         .bind(&statement.key_ids)
         .bind(micros(now))
         .bind(json("an occurrence", &occurrence)?)
@@ -185,6 +192,9 @@ struct Statement {
     digest: String,
     payload_sha256: String,
     key_ids: String,
+    /// By what else a key's log may name the payload; no part of what makes it the same.
+    payload_sha384: String,
+    payload_sha512: String,
 }
 
 impl Statement {
@@ -200,12 +210,30 @@ impl Statement {
         })?;
         let attestation = occurrence.attestation.as_ref();
         let attestation = attestation.ok_or("the occurrence has no attestation")?;
+        let [payload_sha256, payload_sha384, payload_sha512] =
+            payload_hashes(&attestation.serialized_payload.0);
         Ok(Self {
             note: occurrence.note_name.to_string(),
             digest: digest.to_string(),
-            payload_sha256: Digest::of(&attestation.serialized_payload.0).hex(),
+            payload_sha256,
             key_ids: key_ids(attestation),
+            payload_sha384,
+            payload_sha512,
         })
+    }
+
+    /// Whether a row of this payload lacked the hashes; then it has them now.
+    async fn add_hashes(&self, transaction: &mut Transaction) -> Result<bool, StoreError> {
+        let added = sqlx::query(
+            "UPDATE occurrences SET payload_sha384 = $1, payload_sha512 = $2
+             WHERE payload_sha256 = $3 AND payload_sha512 IS NULL",
+        )
+        .bind(&self.payload_sha384)
+        .bind(&self.payload_sha512)
+        .bind(&self.payload_sha256)
+        .execute(&mut **transaction)
+        .await?;
+        Ok(added.rows_affected() > 0)
     }
 
     async fn find(&self, transaction: &mut Transaction) -> Result<Option<Occurrence>, StoreError> {
@@ -324,7 +352,9 @@ mod tests {
         let (store, _directory) = testing::store().await;
         sqlx::query(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i <= 1000)
-             INSERT INTO occurrences SELECT 'name' || i, 'note', 'built-by-ci', $1, '', i, 0, '{}' FROM n",
+             INSERT INTO occurrences
+                 (name, note, note_id, digest, payload_sha256, key_ids, created_at, body)
+             SELECT 'name' || i, 'note', 'built-by-ci', $1, '', i, 0, '{}' FROM n",
         )
         .bind(testing::digest().to_string())
         .execute(store.writer().await.unwrap().pool())

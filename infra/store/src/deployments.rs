@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use postern_core::decision::Decision;
 use postern_core::image::Digest;
 use postern_core::ports::{BreakGlassUses, Unavailable};
+use postern_core::reason::Verdict;
 use postern_core::target::Target;
 
 use crate::error::StoreError;
@@ -81,23 +82,31 @@ pub(crate) async fn index(
     entry_id: &str,
     decision: &Decision,
 ) -> Result<(), StoreError> {
-    let statement = if decision.allowed {
-        "INSERT INTO deployments (digest, target, at, entry_id) VALUES ($1, $2, $3, $4)
-         ON CONFLICT DO NOTHING"
-    } else {
-        "INSERT INTO denials (digest, target, at, entry_id) VALUES ($1, $2, $3, $4)
-         ON CONFLICT DO NOTHING"
-    };
+    // Of the request as a whole: what conforms beside something that does not is one deployment.
+    let conformant = decision.verdict == Verdict::Conformant;
     for image in &decision.images {
         let resolved = image.resolved.as_ref().and_then(|image| image.digest());
         for digest in resolved.iter().chain(&image.children) {
-            sqlx::query(statement)
+            let insert = match decision.allowed {
+                true => sqlx::query(
+                    "INSERT INTO deployments (digest, target, at, entry_id, conformant)
+                     VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+                ),
+                false => sqlx::query(
+                    "INSERT INTO denials (digest, target, at, entry_id) VALUES ($1, $2, $3, $4)
+                     ON CONFLICT DO NOTHING",
+                ),
+            };
+            let insert = insert
                 .bind(digest.to_string())
                 .bind(image.target.to_string())
                 .bind(micros(decision.decided_at))
-                .bind(entry_id)
-                .execute(&mut **transaction)
-                .await?;
+                .bind(entry_id);
+            let insert = match decision.allowed {
+                true => insert.bind(conformant),
+                false => insert,
+            };
+            insert.execute(&mut **transaction).await?;
         }
     }
     if decision.allowed && decision.break_glass.is_some() {

@@ -1,43 +1,46 @@
 //! What the auditor remembers: facts, decisions by digest and target, expectations, silence, parts.
 
+mod decisions;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use postern_core::change::Change;
-use postern_core::image::Digest;
-use postern_core::memory::{Decided, Expectation, Fact, Memory, Questions};
+use postern_core::memory::{Expectation, Fact, FactQuestion, Memory, Questions};
 use postern_core::ports::Part;
 
 use crate::error::StoreError;
 use crate::rows::{Transaction, json, micros, parse, timestamp};
 use crate::store::Store;
 
-/// The latest facts of one key that are ever looked at.
-const FACTS_OF_KEY: u32 = 64;
+/// The latest facts that one question is ever answered with.
+const FACTS_OF_QUESTION: u32 = 256;
 
 impl Store {
     /// Everything is read in one transaction, so that it belongs together.
     pub(crate) async fn read_memory(&self, questions: &Questions) -> Result<Memory, StoreError> {
         let mut transaction = self.readers().await?.begin().await?;
         let mut memory = Memory::default();
-        for key in &questions.facts {
-            let facts = facts(&mut transaction, key).await?;
-            memory.facts.insert(key.clone(), facts);
-        }
-        for (digest, target) in &questions.decisions {
-            let decided = decided(&mut transaction, digest, target).await?;
-            if is_gated(&mut transaction, target).await? {
-                memory.gated.insert(target.clone());
+        for asked in &questions.facts {
+            let facts = facts(&mut transaction, asked).await?;
+            let known = memory.facts.entry(asked.key.clone()).or_default();
+            known.extend(facts);
+            known.sort_by(|a, b| (a.at, &a.source).cmp(&(b.at, &b.source)));
+            known.dedup_by(|a, b| a.source == b.source);
+            if !memory.marks.contains_key(&asked.key) {
+                let mark = mark(&mut transaction, &asked.key).await?;
+                memory.marks.insert(asked.key.clone(), mark);
             }
-            memory.decisions.insert((*digest, target.clone()), decided);
+        }
+        for asked in &questions.decisions {
+            if decisions::is_gated(&mut transaction, &asked.target).await? {
+                memory.gated.insert(asked.target.clone());
+            }
+            let decided = decisions::decided(&mut transaction, asked).await?;
+            memory.decisions.insert(asked.clone(), decided);
         }
         for payload in &questions.payloads {
-            let carried: Option<i64> =
-                sqlx::query_scalar("SELECT 1 FROM occurrences WHERE payload_sha256 = $1 LIMIT 1")
-                    .bind(payload)
-                    .fetch_optional(&mut *transaction)
-                    .await?;
-            if carried.is_some() {
+            if decisions::is_carried(&mut transaction, payload).await? {
                 memory.attested.insert(payload.clone());
             }
         }
@@ -130,13 +133,13 @@ fn part_of((uid, index, total, received_at, raw): PartRow) -> Result<Part, Store
     })
 }
 
-/// Whether every key still shows as many facts as the change was made from.
+/// Whether no key has facts that the change was not made from.
 pub(crate) async fn is_current(
     transaction: &mut Transaction,
     change: &Change,
 ) -> Result<bool, StoreError> {
     for (key, known) in &change.remembered {
-        if facts(transaction, key).await?.len() != *known {
+        if mark(transaction, key).await? != *known {
             return Ok(false);
         }
     }
@@ -193,58 +196,40 @@ pub(crate) async fn write(
     Ok(())
 }
 
-async fn facts(transaction: &mut Transaction, key: &str) -> Result<Vec<Fact>, StoreError> {
+async fn facts(
+    transaction: &mut Transaction,
+    asked: &FactQuestion,
+) -> Result<Vec<Fact>, StoreError> {
     let rows: Vec<(String, String)> = sqlx::query_as(
-        "SELECT source, body FROM facts WHERE fact_key = $1 ORDER BY at DESC, source LIMIT $2",
+        "SELECT source, body FROM facts WHERE fact_key = $1 AND at BETWEEN $2 AND $3
+         ORDER BY at DESC, source LIMIT $4",
     )
-    .bind(key)
-    .bind(FACTS_OF_KEY)
+    .bind(&asked.key)
+    .bind(asked.from.map_or(i64::MIN, micros))
+    .bind(asked.until.map_or(i64::MAX, micros))
+    .bind(FACTS_OF_QUESTION)
     .fetch_all(&mut **transaction)
     .await?;
     let fact = |(source, body): (String, String)| {
         let (at, said) = parse("a fact", &body)?;
         Ok(Fact {
-            key: key.to_owned(),
+            key: asked.key.clone(),
             source,
             at,
             said,
         })
     };
-    rows.into_iter().rev().map(fact).collect()
+    rows.into_iter().map(fact).collect()
 }
 
-async fn decided(
-    transaction: &mut Transaction,
-    digest: &Digest,
-    target: &str,
-) -> Result<Decided, StoreError> {
-    let mut last = async |table: &str| {
-        // The table's name is one of two constants.
-        sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
-            "SELECT entry_id FROM {table} WHERE digest = $1 AND target = $2
-             ORDER BY at DESC, entry_id DESC LIMIT 1"
-        )))
-        .bind(digest.to_string())
-        .bind(target)
-        .fetch_optional(&mut **transaction)
-        .await
-    };
-    Ok(Decided {
-        allowed: last("deployments").await?,
-        denied: last("denials").await?,
-    })
-}
-
-/// Whether the gate ever decided for this target.
-async fn is_gated(transaction: &mut Transaction, target: &str) -> Result<bool, StoreError> {
-    let known: Option<i64> = sqlx::query_scalar(
-        "SELECT 1 WHERE EXISTS (SELECT 1 FROM deployments WHERE target = $1)
-             OR EXISTS (SELECT 1 FROM denials WHERE target = $1)",
-    )
-    .bind(target)
-    .fetch_optional(&mut **transaction)
-    .await?;
-    Ok(known.is_some())
+/// The row of the fact that was written last. Facts are never changed or deleted, so it is greater
+/// after every further one, however many there are.
+async fn mark(transaction: &mut Transaction, key: &str) -> Result<i64, StoreError> {
+    let last: Option<i64> = sqlx::query_scalar("SELECT MAX(rowid) FROM facts WHERE fact_key = $1")
+        .bind(key)
+        .fetch_one(&mut **transaction)
+        .await?;
+    Ok(last.unwrap_or_default())
 }
 
 #[cfg(test)]

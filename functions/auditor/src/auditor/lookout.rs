@@ -1,27 +1,20 @@
-//! What nobody delivers: silence, split entries that stay incomplete, and what should have happened
-//! by now. Looked for at every tick; idempotent.
+//! What nobody delivers: silence, and split entries that stay incomplete. Looked for at every tick,
+//! as are expectations; idempotent.
 
 use jiff::{SignedDuration, Timestamp};
 use postern_core::change::Change;
 use postern_core::finding::FindingSource;
 use postern_core::image::Digest;
-use postern_core::memory::{Expectation, Expected, Questions};
-use postern_core::ports::{AppraisedImage, Part, Unavailable};
-use postern_core::reason::Verdict;
+use postern_core::ports::{Part, Unavailable};
 
 use super::{Auditor, Taken, seen};
 use crate::classify::{Observed, blank, rendered};
-use crate::correlation::{Clues, attested_key};
-use crate::decide::{Intake, Sequel};
+use crate::correlation::Clues;
+use crate::decide::Intake;
 use crate::detection::Own;
-use crate::owners::Labels;
 
 /// How long the parts of one entry are waited for.
 const PARTS_WITHIN: SignedDuration = SignedDuration::from_mins(10);
-/// Expectations that are looked at in one tick.
-const EXPECTATIONS: u32 = 50;
-/// After how long it is asked again what nobody could tell.
-const PUT_OFF: SignedDuration = SignedDuration::from_hours(1);
 
 impl Auditor {
     /// Looks for what has not come. Returns how many findings that made.
@@ -77,102 +70,6 @@ impl Auditor {
         Ok(found)
     }
 
-    async fn look_at_expectations(&self, now: Timestamp) -> Result<usize, Unavailable> {
-        let mut found = 0;
-        for expectation in self.store.expectations(now, EXPECTATIONS).await? {
-            match self.is_met(&expectation).await? {
-                Some(met) => found += self.settle(expectation, met, now).await?,
-                None => self.put_off(expectation, now).await?,
-            }
-        }
-        Ok(found)
-    }
-
-    /// Whether it has happened; `None` while nobody can tell.
-    async fn is_met(&self, expectation: &Expectation) -> Result<Option<bool>, Unavailable> {
-        match &expectation.what {
-            Expected::Attestation { payload } => {
-                let key = attested_key(payload);
-                let questions = Questions {
-                    facts: vec![key.clone()],
-                    payloads: vec![payload.clone()],
-                    ..Questions::default()
-                };
-                let memory = self.store.recall(&questions).await?;
-                let attested = memory.attested.contains(payload) || !memory.of(&key).is_empty();
-                Ok(Some(attested))
-            }
-            Expected::Conformance { target, images } => {
-                let Some(appraiser) = &self.appraiser else {
-                    return Ok(None);
-                };
-                // What has no policy of its own is never conformant.
-                let Ok(target) = target.parse() else {
-                    return Ok(Some(false));
-                };
-                match appraiser.appraise(&target, images).await {
-                    Ok(appraisal) => {
-                        let conforms =
-                            |image: &AppraisedImage| image.verdict == Verdict::Conformant;
-                        Ok(Some(appraisal.images.iter().all(conforms)))
-                    }
-                    // Nobody can tell today: it stays expected, and holds up nothing else.
-                    Err(outage) => {
-                        tracing::warn!(%outage, "a break-glass image could not be appraised");
-                        Ok(None)
-                    }
-                }
-            }
-        }
-    }
-
-    /// Looks again later, so that what nobody can tell today holds up nothing else.
-    async fn put_off(&self, expectation: Expectation, now: Timestamp) -> Result<(), Unavailable> {
-        let later = Expectation {
-            due_at: now.checked_add(PUT_OFF).unwrap_or(now),
-            ..expectation
-        };
-        let change = Change {
-            settled: vec![later.id.clone()],
-            expectations: vec![later],
-            ..Change::default()
-        };
-        self.store.commit(change).await.map(drop)
-    }
-
-    /// Writes what became of an expectation, once.
-    async fn settle(
-        &self,
-        expectation: Expectation,
-        met: bool,
-        now: Timestamp,
-    ) -> Result<usize, Unavailable> {
-        let mut observed = Vec::new();
-        if !met {
-            let mut finding = expectation.finding;
-            finding.at = now;
-            observed.push(Observed {
-                finding,
-                event_key: expectation.event_key,
-                operation: None,
-            });
-        }
-        let key = format!("expectation|{}|{}", expectation.id, expectation.due_at);
-        let intake = Intake {
-            seen: seen(key.clone(), Digest::of(key.as_bytes()), &[], now),
-            receipt: None,
-            quarantine: None,
-            entries: Vec::new(),
-            observed,
-            labels: Labels::default(),
-            sequel: Sequel {
-                settled: vec![expectation.id],
-                ..Sequel::default()
-            },
-        };
-        self.written_once(&intake).await
-    }
-
     /// Makes a finding of the program's own, once per key.
     async fn tell(
         &self,
@@ -194,19 +91,12 @@ impl Auditor {
             event_key: key.to_owned(),
             operation: None,
         };
-        let intake = Intake {
-            seen: seen(key.to_owned(), Digest::of(key.as_bytes()), &[], now),
-            receipt: None,
-            quarantine: None,
-            entries: Vec::new(),
-            observed: vec![observed],
-            labels: Labels::default(),
-            sequel: Sequel::default(),
-        };
+        let seen = seen(key.to_owned(), Digest::of(key.as_bytes()), &[], now);
+        let intake = Intake::of_own(seen, vec![observed]);
         self.written_once(&intake).await
     }
 
-    async fn written_once(&self, intake: &Intake) -> Result<usize, Unavailable> {
+    pub(super) async fn written_once(&self, intake: &Intake) -> Result<usize, Unavailable> {
         Ok(match self.take(intake, &Clues::default()).await? {
             Taken::Written(findings) => findings,
             Taken::Known | Taken::Reused => 0,
@@ -295,54 +185,6 @@ mod tests {
             );
         }
         assert_eq!(detections(&store), ["postern.audit.incomplete-entry"]);
-    }
-
-    #[tokio::test]
-    async fn a_signature_is_settled_by_its_attestation_or_found() {
-        let now = "2026-03-03T06:00:00Z";
-        for (attested, expected) in [(true, 0), (false, 1)] {
-            let store = Arc::new(MemoryStore::default());
-            let auditor = auditor(&store, Watch::default(), now);
-            let detection = auditor.catalogue.own(Own::UnreconciledSignature);
-            let source = FindingSource {
-                kind: "gcp.audit".to_owned(),
-                id: "synthetic".to_owned(),
-                log: None,
-            };
-            let at = "2026-03-03T05:00:00Z".parse().unwrap();
-            let expectation = Expectation {
-                id: "attestation|00".to_owned(),
-                due_at: at,
-                what: Expected::Attestation {
-                    payload: "00".to_owned(),
-                },
-                event_key: "log|synthetic".to_owned(),
-                finding: blank(detection, "log|synthetic", at, source),
-            };
-            store.with(|state| {
-                if attested {
-                    state.facts.insert(attested_key("00"), vec![fact(at)]);
-                }
-                state
-                    .expectations
-                    .insert(expectation.id.clone(), expectation);
-            });
-            assert_eq!(auditor.look_out(now.parse().unwrap()).await, Ok(expected));
-            assert!(
-                store.with(|state| state.expectations.is_empty()),
-                "it is settled"
-            );
-            assert_eq!(detections(&store).len(), expected);
-        }
-    }
-
-    fn fact(at: Timestamp) -> postern_core::memory::Fact {
-        postern_core::memory::Fact {
-            key: attested_key("00"),
-            source: "log|attestation".to_owned(),
-            at,
-            said: postern_core::memory::Said::default(),
-        }
     }
 
     #[tokio::test]

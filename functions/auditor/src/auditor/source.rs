@@ -1,17 +1,15 @@
 //! What is read back at the source: is it known? And what its absence means.
 
 use jiff::Timestamp;
-use postern_core::change::SeenEvent;
 use postern_core::finding::FindingSource;
 use postern_core::image::Digest;
 use postern_core::ports::Unavailable;
 
-use super::{Auditor, Received};
+use super::{Auditor, Received, seen};
 use crate::classify::{Observed, blank, rendered};
 use crate::correlation::Clues;
-use crate::decide::{Intake, Sequel};
+use crate::decide::Intake;
 use crate::detection::Own;
-use crate::owners::Labels;
 use crate::parse::{self, Form, Unreadable};
 use crate::reconcile::Gap;
 
@@ -75,25 +73,14 @@ impl Auditor {
         let mut finding = blank(detection, &key, gap.first, source);
         finding.target = Some(resource.to_owned());
         finding.summary = rendered(&detection.summary, &finding, &gap.to_string());
-        let intake = Intake {
-            seen: SeenEvent {
-                key: key.clone(),
-                content: Digest::of(&raw),
-                received_at: (self.clock)(),
-                raw,
-            },
-            receipt: None,
-            quarantine: None,
-            entries: Vec::new(),
-            observed: vec![Observed {
-                finding,
-                event_key: key,
-                // As long as its case is open, every further gap of a log joins it.
-                operation: Some(format!("gap|{}", gap.log)),
-            }],
-            labels: Labels::default(),
-            sequel: Sequel::default(),
+        let seen = seen(key.clone(), Digest::of(&raw), &raw, (self.clock)());
+        let observed = Observed {
+            finding,
+            event_key: key,
+            // As long as its case is open, every further gap of a log joins it.
+            operation: Some(format!("gap|{}", gap.log)),
         };
+        let intake = Intake::of_own(seen, vec![observed]);
         self.taken(&intake, &Clues::default()).await
     }
 }

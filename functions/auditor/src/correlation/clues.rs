@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use postern_core::event::AuditEvent;
 use postern_core::finding::{Category, Finding};
 use postern_core::image::{Digest, ImageReference};
-use postern_core::memory::{Expectation, Fact, Memory, Questions};
+use postern_core::memory::{DecisionQuestion, Expectation, Fact, FactQuestion, Memory, Questions};
 use postern_core::rollback;
 use postern_core::target::Target;
 
@@ -65,7 +65,7 @@ impl Clues {
             key,
         };
         let mut clues = Self::default();
-        sticky::clues(&known, &mut clues);
+        sticky::clues(catalogue, observed, &mut clues);
         policy::clues(&known, &mut clues);
         unverified::clues(&known, &mut clues);
         signatures::clues(&known, &mut clues);
@@ -78,6 +78,7 @@ impl Clues {
     /// What findings of a journal entry make of earlier events.
     pub(crate) fn of_findings(catalogue: &Catalogue, watch: &Watch, observed: &[Observed]) -> Self {
         let mut clues = Self::default();
+        sticky::clues(catalogue, observed, &mut clues);
         for observed in observed {
             clues.follow(catalogue, watch, observed);
         }
@@ -88,32 +89,35 @@ impl Clues {
     fn follow(&mut self, catalogue: &Catalogue, watch: &Watch, observed: &Observed) {
         let finding = &observed.finding;
         if let Some(target) = &finding.target {
-            self.ask(runs_key(target));
-            let asked = digests(&finding.images).map(|digest| (digest, target.clone()));
-            self.questions.decisions.extend(asked);
+            self.ask(FactQuestion::until(conformant_key(target), finding.at));
+            self.ask_decisions(&finding.images, target, finding.at);
         }
         self.expectations
             .extend(conformance::expected(catalogue, watch, observed));
     }
 
     /// Says in a finding what is known: the gate's decision about its images, and the last revision
-    /// that the gate had allowed.
+    /// of which the gate had found that it conforms.
     fn enrich(finding: &mut Finding, memory: &Memory) {
         let Some(target) = &finding.target else {
             return;
         };
         if finding.decision_id.is_none() {
-            let decided = |digest| memory.decisions.get(&(digest, target.clone()));
-            let mut decisions = digests(&finding.images).filter_map(decided);
-            finding.decision_id = decisions.find_map(|d| d.allowed.clone().or(d.denied.clone()));
+            let asked = decision_questions(&finding.images, target, finding.at);
+            let mut held = asked.filter_map(|asked| memory.decisions.get(&asked)?.holding());
+            finding.decision_id = held.next().map(|decision| decision.id.clone());
         }
         let conformant = |fact: &&Fact| {
-            fact.said.allowed == Some(true)
+            fact.said.conformant == Some(true)
                 && fact.at < finding.at
                 && fact.said.revision.is_some()
                 && fact.said.revision != finding.revision
         };
-        let last = memory.of(&runs_key(target)).iter().rev().find(conformant);
+        let last = memory
+            .of(&conformant_key(target))
+            .iter()
+            .rev()
+            .find(conformant);
         finding.last_conformant_revision = last.and_then(|fact| fact.said.revision.clone());
         let back = finding.last_conformant_revision.as_deref();
         finding.rollback = back
@@ -121,10 +125,15 @@ impl Clues {
             .and_then(|(revision, target)| rollback::command(&target, revision));
     }
 
-    pub(super) fn ask(&mut self, key: String) {
-        if !self.questions.facts.contains(&key) {
-            self.questions.facts.push(key);
+    pub(super) fn ask(&mut self, question: FactQuestion) {
+        if !self.questions.facts.contains(&question) {
+            self.questions.facts.push(question);
         }
+    }
+
+    pub(super) fn ask_decisions(&mut self, images: &[String], target: &str, at: Timestamp) {
+        let asked = decision_questions(images, target, at);
+        self.questions.decisions.extend(asked);
     }
 
     pub(super) fn suppose(&mut self, hypothesis: Hypothesis) {
@@ -170,16 +179,27 @@ impl Weighed {
     /// said again.
     pub(super) fn tell(&mut self, memory: &Memory, told: Told<'_>, observed: Observed) {
         let near = |at: Timestamp| at.duration_since(told.at).abs() <= told.window;
-        if memory.of(told.key).iter().any(|fact| near(fact.at)) {
-            return;
-        }
-        self.facts.push(Fact {
+        let fact = Fact {
             key: told.key.to_owned(),
             source: observed.event_key.clone(),
             at: told.at,
             said: Default::default(),
-        });
-        self.found.push(observed);
+        };
+        self.tell_unless(memory, fact, |fact| near(fact.at), observed);
+    }
+
+    /// Adds a finding, and the fact that it was told, unless a fact of the same key says the same.
+    pub(super) fn tell_unless(
+        &mut self,
+        memory: &Memory,
+        told: Fact,
+        same: impl Fn(&Fact) -> bool,
+        observed: Observed,
+    ) {
+        if !memory.of(&told.key).iter().any(same) {
+            self.facts.push(told);
+            self.found.push(observed);
+        }
     }
 }
 
@@ -193,8 +213,7 @@ pub(super) struct Told<'a> {
 impl Known<'_> {
     /// The break-glass that was found in this event.
     pub(super) fn break_glass(&self) -> Option<&Finding> {
-        let mut findings = self.observed.iter().map(|observed| &observed.finding);
-        findings.find(|finding| finding.category == Category::BreakGlass)
+        break_glass(self.observed).map(|observed| &observed.finding)
     }
 
     /// A finding about what this event is about.
@@ -215,20 +234,36 @@ impl Known<'_> {
         };
         (finding, detection.summary.clone())
     }
+}
 
-    /// The finding and what it may be paired by.
-    pub(super) fn observed(&self, finding: Finding) -> Observed {
-        Observed {
-            finding,
-            event_key: self.key.to_owned(),
-            operation: self.subject.operation.clone(),
-        }
-    }
+/// The break-glass among what was found; two detections may say it of one entry.
+pub(super) fn break_glass(observed: &[Observed]) -> Option<&Observed> {
+    let mut observed = observed.iter();
+    observed.find(|observed| observed.finding.category == Category::BreakGlass)
 }
 
 /// Under which key the facts stand about what runs at a target.
 pub(super) fn runs_key(target: &str) -> String {
     format!("runs|{target}")
+}
+
+/// Under which key those of them stand that name a revision to go back to. A key of their own: what
+/// does not conform cannot crowd them out.
+pub(super) fn conformant_key(target: &str) -> String {
+    format!("conformant|{target}")
+}
+
+/// What the gate had decided about these images by then.
+pub(super) fn decision_questions<'a>(
+    images: &'a [String],
+    target: &'a str,
+    at: Timestamp,
+) -> impl Iterator<Item = DecisionQuestion> + 'a {
+    digests(images).map(move |digest| DecisionQuestion {
+        digest,
+        target: target.to_owned(),
+        at,
+    })
 }
 
 /// The digests of images: of those that have one, or that are nothing but one.

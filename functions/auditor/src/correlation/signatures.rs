@@ -5,8 +5,8 @@
 use jiff::SignedDuration;
 use postern_core::bytes::Base64;
 use postern_core::event::AuditEvent;
-use postern_core::image::Digest;
 use postern_core::memory::{Expectation, Expected, Fact, Said};
+use postern_core::occurrence::payload_hashes;
 use serde_json::Value;
 
 use super::clues::{Clues, Known};
@@ -16,7 +16,7 @@ use crate::detection::Own;
 /// An attestation is stored at most so long after it was signed.
 const WITHIN: SignedDuration = SignedDuration::from_mins(30);
 
-/// Under which key the fact stands that a payload of this SHA-256 was attested.
+/// Under which key the fact stands that a payload of this hash, in hex, was attested.
 pub(crate) fn attested_key(payload: &str) -> String {
     format!("attested|{payload}")
 }
@@ -52,18 +52,12 @@ fn last(method: &str) -> &str {
 }
 
 fn signed(known: &Known<'_>, clues: &mut Clues) {
-    if !known.watch.is_our_key(&known.event.resource) {
+    if !known.catalogue.trust().is_our_key(&known.event.resource) {
         return;
     }
-    let digest = known
-        .event
-        .request
-        .as_ref()
-        .and_then(|request| request.pointer("/digest/sha256")?.as_str())
-        .and_then(|text| Base64::decode(text).ok())
-        .filter(|bytes| bytes.len() == 32);
-    let Some(digest) = digest else { return };
-    let payload = hex(&digest);
+    let Some(payload) = known.event.request.as_ref().and_then(signed_hash) else {
+        return;
+    };
     let (mut finding, summary) = known.finding(Own::UnreconciledSignature);
     finding.summary = rendered(&summary, &finding, &known.event.resource);
     clues.expectations.extend(
@@ -75,6 +69,7 @@ fn signed(known: &Known<'_>, clues: &mut Clues) {
             .map(|due_at| Expectation {
                 id: format!("attestation|{payload}|{}", known.key),
                 due_at,
+                untold_since: None,
                 what: Expected::Attestation { payload },
                 event_key: known.key.to_owned(),
                 finding,
@@ -82,7 +77,18 @@ fn signed(known: &Known<'_>, clues: &mut Clues) {
     );
 }
 
-/// SHA-256 of the payloads of the attestations that were written.
+/// The hash that was signed, in hex: by whichever of Cloud KMS's algorithms (`Digest`) it is named.
+fn signed_hash(request: &Value) -> Option<String> {
+    let named = |(algorithm, length): (&str, usize)| {
+        let text = request.get("digest")?.get(algorithm)?.as_str()?;
+        let bytes = Base64::decode(text).ok()?;
+        (bytes.len() == length).then(|| hex::encode(bytes))
+    };
+    let algorithms = [("sha256", 32), ("sha384", 48), ("sha512", 64)];
+    algorithms.into_iter().find_map(named)
+}
+
+/// The hashes of the payloads of the attestations that were written.
 fn payloads(event: &AuditEvent) -> Vec<String> {
     let Some(request) = &event.request else {
         return Vec::new();
@@ -96,11 +102,8 @@ fn payloads(event: &AuditEvent) -> Vec<String> {
                 .get("serializedPayload")
                 .or_else(|| attestation.get("serialized_payload"))?;
             let bytes = Base64::decode(payload.as_str()?).ok()?;
-            Some(Digest::of(&bytes).hex())
+            Some(payload_hashes(&bytes))
         })
+        .flatten()
         .collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -4,9 +4,11 @@
 use jiff::{SignedDuration, Timestamp};
 use postern_core::finding::Finding;
 use postern_core::image::Digest;
-use postern_core::memory::{Fact, Memory, Said};
+use postern_core::memory::{Fact, FactQuestion, Memory, Outcome, Said};
 
-use super::clues::{Clues, Hypothesis, Known, Told, Weighed, digests, runs_key};
+use super::clues::{
+    Clues, Hypothesis, Known, Told, Weighed, conformant_key, decision_questions, digests, runs_key,
+};
 use crate::classify::{Observed, rendered};
 use crate::detection::Own;
 
@@ -26,7 +28,6 @@ pub(super) struct Undecided {
     /// Whether the door was opened for it: then that is what is told.
     break_glass: bool,
     target: String,
-    digests: Vec<Digest>,
     told: String,
     at: Timestamp,
     /// Said in any case: what later traffic changes are held against.
@@ -50,6 +51,12 @@ pub(super) struct Traffic {
     summary: String,
     event_key: String,
     operation: Option<String>,
+}
+
+/// Under which key the facts about one revision stand besides: it may be older than what is shown of
+/// all.
+fn of_revision(runs: &str, revision: &str) -> String {
+    format!("{runs}|{revision}")
 }
 
 pub(super) fn clues(known: &Known<'_>, clues: &mut Clues) {
@@ -76,12 +83,11 @@ fn deployed(known: &Known<'_>, target: &str, runs: &str, clues: &mut Clues) {
     let who = known.subject.actor.principal.as_deref().unwrap_or_default();
     let told = format!("told|undecided|{target}|{}|{who}", sorted.join(","));
     for own in [WITHOUT, AFTER_DENIAL] {
-        clues.ask(format!("{told}|{own}"));
+        let told = format!("{told}|{own}");
+        clues.ask(FactQuestion::around(told, known.event.at, AGAIN_AFTER));
     }
-    clues.ask(runs.to_owned());
-    for digest in &digests {
-        clues.questions.decisions.push((*digest, target.to_owned()));
-    }
+    clues.ask(FactQuestion::until(conformant_key(target), known.event.at));
+    clues.ask_decisions(images, target, known.event.at);
     let with_images = |(mut finding, summary): (Finding, String)| {
         finding.images.clone_from(images);
         (finding, summary)
@@ -90,7 +96,6 @@ fn deployed(known: &Known<'_>, target: &str, runs: &str, clues: &mut Clues) {
         gated: known.watch.is_gated(target),
         break_glass: known.break_glass().is_some(),
         target: target.to_owned(),
-        digests,
         told,
         at: known.event.at,
         runs: Fact {
@@ -115,8 +120,12 @@ fn deployed(known: &Known<'_>, target: &str, runs: &str, clues: &mut Clues) {
 fn moved(known: &Known<'_>, target: &str, runs: String, clues: &mut Clues) {
     let revisions = known.subject.traffic_to.clone();
     let told = format!("told|traffic|{target}|{}", revisions.join(","));
-    clues.ask(told.clone());
-    clues.ask(runs.clone());
+    clues.ask(FactQuestion::around(&told, known.event.at, AGAIN_AFTER));
+    clues.ask(FactQuestion::until(conformant_key(target), known.event.at));
+    clues.ask(FactQuestion::latest(&runs));
+    for revision in &revisions {
+        clues.ask(FactQuestion::latest(of_revision(&runs, revision)));
+    }
     let (finding, summary) = known.finding(Own::TrafficToUnverified);
     clues.suppose(Hypothesis::Traffic(Box::new(Traffic {
         gated: known.watch.is_gated(target),
@@ -134,25 +143,27 @@ fn moved(known: &Known<'_>, target: &str, runs: String, clues: &mut Clues) {
 
 impl Undecided {
     pub(super) fn weigh(&self, memory: &Memory, weighed: &mut Weighed) {
-        let decided = |digest: &Digest| memory.decisions.get(&(*digest, self.target.clone()));
-        // Ids are ULIDs, so the greater one is the later decision: what was denied since is not allowed.
-        let allowed = |digest: &&Digest| {
-            decided(digest).is_some_and(|d| d.allowed.is_some() && d.allowed >= d.denied)
+        let images = &self.runs.said.images;
+        let asked = decision_questions(images, &self.target, self.at);
+        let held: Vec<_> = asked
+            .map(|asked| memory.decisions.get(&asked)?.holding())
+            .collect();
+        let all = |is: fn(Outcome) -> bool| {
+            let mut held = held.iter();
+            held.all(|decision| decision.is_some_and(|decision| is(decision.outcome)))
         };
+        // In dry run, the gate was asked and let through what does not conform: nobody went past it, so
+        // that is no bypass. But one cannot go back to it.
+        let let_through = all(|outcome| outcome != Outcome::Denied);
+        let conforms = all(|outcome| outcome == Outcome::Conformant);
         let gated = self.gated || memory.gated.contains(&self.target);
-        let all_allowed = self.digests.iter().all(|digest| allowed(&digest));
-        let mut runs = self.runs.clone();
-        // What the emergency door let in is not what one goes back to.
-        let conforms = all_allowed && !self.break_glass;
-        runs.said.allowed = (gated || all_allowed).then_some(conforms);
-        weighed.facts.push(runs);
-        if !gated || all_allowed || self.break_glass {
+        self.remember(gated, let_through, conforms, weighed);
+        if !gated || let_through || self.break_glass {
             return;
         }
-        let undecided = self.digests.iter().filter(|digest| !allowed(digest));
-        let denied = undecided
-            .filter_map(|digest| decided(digest)?.denied.clone())
-            .next();
+        let mut denials = held.into_iter().flatten();
+        let denied = denials.find(|decision| decision.outcome == Outcome::Denied);
+        let denied = denied.map(|decision| decision.id.clone());
         let ((finding, summary), word) = match denied {
             Some(_) => (&self.after_denial, AFTER_DENIAL),
             None => (&self.without, WITHOUT),
@@ -174,13 +185,37 @@ impl Undecided {
     }
 }
 
+impl Undecided {
+    /// What the emergency door let in is not what one goes back to, whatever else the gate said.
+    fn remember(&self, gated: bool, let_through: bool, conforms: bool, weighed: &mut Weighed) {
+        let known = gated || let_through;
+        let mut runs = self.runs.clone();
+        runs.said.allowed = known.then_some(let_through && !self.break_glass);
+        runs.said.conformant = known.then_some(conforms && !self.break_glass);
+        if let Some(revision) = &runs.said.revision {
+            let mut keys = vec![of_revision(&runs.key, revision)];
+            if runs.said.conformant == Some(true) {
+                keys.push(conformant_key(&self.target));
+            }
+            let under = |key| Fact {
+                key,
+                ..runs.clone()
+            };
+            weighed.facts.extend(keys.into_iter().map(under));
+        }
+        weighed.facts.push(runs);
+    }
+}
+
 impl Traffic {
     /// A revision that nobody saw being deployed is not one that a decision allowed.
     pub(super) fn weigh(&self, memory: &Memory, weighed: &mut Weighed) {
         let facts = memory.of(&self.runs);
         let allowed = |revision: &String| {
-            let of_revision = |fact: &&Fact| fact.said.revision.as_ref() == Some(revision);
-            facts.iter().rev().find(of_revision)?.said.allowed
+            let of_it = |fact: &&Fact| fact.said.revision.as_ref() == Some(revision);
+            let known = memory.of(&of_revision(&self.runs, revision));
+            let among_all = || facts.iter().rev().find(of_it);
+            known.last().or_else(among_all)?.said.allowed
         };
         let gated = self.gated || facts.iter().any(|fact| fact.said.allowed.is_some());
         let not_allowed: Vec<_> = self

@@ -226,7 +226,7 @@ fn file_stem(file: &str) -> &str {
     name.strip_suffix(".yaml").unwrap_or(name)
 }
 
-const ALL_OWN: [Own; 18] = [
+const ALL_OWN: [Own; 19] = [
     Own::UnreadableEntry,
     Own::ReusedId,
     Own::Gap,
@@ -236,6 +236,7 @@ const ALL_OWN: [Own; 18] = [
     Own::Unrevoked,
     Own::StickyBreakGlass,
     Own::NeverAttested,
+    Own::NotVerified,
     Own::OpenDeployClose,
     Own::DeployedWithoutDecision,
     Own::DeployedAfterDenial,

@@ -94,6 +94,7 @@ pub(super) const FILES: &[(&str, &str)] = detections![
     "postern.audit.silence",
     "postern.audit.unreadable-entry",
     "postern.break-glass.never-attested",
+    "postern.break-glass.not-verified",
     "postern.break-glass.sticky",
     "postern.case.exception-lapsed",
     "postern.case.overdue",

@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::glob::Glob;
+use crate::glob::Glob;
 
 /// One step of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -88,22 +88,12 @@ impl Severities {
         let first = self.when.iter().find(|when| holds(&when.conditions));
         let stated = first.map_or(self.base, |when| when.severity);
         let louder = self.louder.iter().filter(|conditions| holds(conditions));
-        louder.fold(stated, |severity, _| one_up(severity))
+        louder.fold(stated, |severity, _| severity.one_up())
     }
 
     /// The severity as a refused attempt; `None` where it is none, or where that makes no difference.
     pub(super) fn failed_of(&self, scene: Scene<'_>) -> Option<Severity> {
         self.failed.filter(|_| refused(scene.event))
-    }
-}
-
-/// One step worse.
-pub(crate) const fn one_up(severity: Severity) -> Severity {
-    match severity {
-        Severity::Info => Severity::Low,
-        Severity::Low => Severity::Medium,
-        Severity::Medium => Severity::High,
-        Severity::High | Severity::Critical => Severity::Critical,
     }
 }
 

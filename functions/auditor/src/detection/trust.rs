@@ -5,7 +5,7 @@ use std::fmt;
 use postern_host::config::TrustSet;
 use serde::{Deserialize, Serialize};
 
-use super::glob::Glob;
+use crate::glob::Glob;
 
 /// One list of the trust set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,6 +89,11 @@ impl Trust {
                 .into_iter()
                 .flatten()
                 .any(|value| list.iter().any(|glob| covers(glob, value)))
+    }
+
+    /// Whether attestations are signed with this key, or a version of it.
+    pub(crate) fn is_our_key(&self, key: &str) -> bool {
+        self.has(Ours::Keys, key)
     }
 
     fn list(&self, ours: Ours) -> &[Glob] {

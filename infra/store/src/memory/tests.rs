@@ -1,9 +1,13 @@
 //! Facts, decisions, expectations, silence and parts, in a real database. Everything is synthetic.
 
 use jiff::ToSpan as _;
+use postern_core::decision::{Decision, EnforcementMode};
 use postern_core::entry::{Entry, Record};
-use postern_core::memory::{Expected, Said};
-use postern_core::ports::{AuditStore as _, Committed, Journal as _};
+use postern_core::image::Digest;
+use postern_core::memory::{Decided, DecisionQuestion, Expected, Outcome, Said};
+use postern_core::occurrence::payload_hashes;
+use postern_core::ports::{AttestationSink as _, AuditStore as _, Committed, Journal as _};
+use postern_core::reason::Verdict;
 
 use super::*;
 use crate::testing;
@@ -22,7 +26,7 @@ fn fact(key: &str, source: &str, minutes: i64) -> Fact {
 
 fn asked(facts: &[&str]) -> Questions {
     Questions {
-        facts: facts.iter().map(|key| (*key).to_owned()).collect(),
+        facts: facts.iter().map(|key| FactQuestion::latest(*key)).collect(),
         ..Questions::default()
     }
 }
@@ -60,7 +64,7 @@ async fn a_change_that_was_made_from_fewer_facts_is_stale() {
     let (store, _directory) = testing::store().await;
     let questions = asked(&["a"]);
     let before = store.recall(&questions).await.unwrap().shown(&questions);
-    let said = |source: &str, remembered: Vec<(String, usize)>| Change {
+    let said = |source: &str, remembered: Vec<(String, i64)>| Change {
         facts: vec![fact("a", source, 1)],
         remembered,
         ..Change::default()
@@ -74,42 +78,236 @@ async fn a_change_that_was_made_from_fewer_facts_is_stale() {
 }
 
 #[tokio::test]
-async fn decisions_are_recalled_by_digest_and_target() {
+async fn a_change_is_stale_however_many_facts_there_are_besides_those_that_are_shown() {
     let (store, _directory) = testing::store().await;
-    let entry = |id: &str, allowed: bool| {
-        let mut decision = testing::decision(id);
-        decision.allowed = allowed;
-        Entry {
-            id: id.to_owned(),
-            at: decision.decided_at,
-            record: Record::Decision(Box::new(decision)),
+    let many = Change {
+        facts: (0..300).map(|n| fact("a", &n.to_string(), n)).collect(),
+        ..Change::default()
+    };
+    store.commit(many).await.unwrap();
+    let questions = asked(&["a"]);
+    let memory = store.recall(&questions).await.unwrap();
+    assert_eq!(memory.of("a").len(), 256);
+    let said = |source: &str, minutes: i64| Change {
+        facts: vec![fact("a", source, minutes)],
+        remembered: memory.shown(&questions),
+        ..Change::default()
+    };
+    assert_eq!(
+        store.commit(said("early", -1)).await,
+        Ok(Committed::Written)
+    );
+    assert_eq!(
+        store.commit(said("late", 999)).await,
+        Ok(Committed::Stale),
+        "neither shows in how many there are"
+    );
+}
+
+#[tokio::test]
+async fn facts_around_a_time_are_shown_however_many_came_later() {
+    let (store, _directory) = testing::store().await;
+    let many = (100..400).map(|n| fact("a", &n.to_string(), n));
+    let change = Change {
+        facts: many
+            .chain([fact("a", "wanted", 5), fact("a", "before", -61)])
+            .collect(),
+        ..Change::default()
+    };
+    store.commit(change).await.unwrap();
+    let hour = jiff::SignedDuration::from_hours(1);
+    for (question, expected) in [
+        (FactQuestion::latest("a"), None),
+        (
+            FactQuestion::around("a", testing::now(), hour),
+            Some("wanted"),
+        ),
+        (
+            FactQuestion::until("a", testing::now() + 99.minutes()),
+            Some("before"),
+        ),
+    ] {
+        let questions = Questions {
+            facts: vec![question, FactQuestion::latest("a")],
+            ..Questions::default()
+        };
+        let memory = store.recall(&questions).await.unwrap();
+        let first = memory.of("a").first().unwrap();
+        let expected = expected.unwrap_or("144");
+        assert_eq!(first.source, expected, "both answers, oldest first");
+    }
+}
+
+fn decided(id: &str, minutes: i64, change: impl FnOnce(&mut Decision)) -> Entry {
+    let mut decision = testing::decision(id);
+    decision.decided_at = testing::now() + minutes.minutes();
+    change(&mut decision);
+    Entry {
+        id: id.to_owned(),
+        at: decision.decided_at,
+        record: Record::Decision(Box::new(decision)),
+    }
+}
+
+fn decision_question(minutes: i64) -> DecisionQuestion {
+    DecisionQuestion {
+        digest: testing::digest(),
+        target: testing::decision("01A").images[0].target.to_string(),
+        at: testing::now() + minutes.minutes(),
+    }
+}
+
+async fn holding(store: &Store, minutes: i64) -> Option<(String, Outcome)> {
+    let asked = decision_question(minutes);
+    let questions = Questions {
+        decisions: vec![asked.clone()],
+        ..Questions::default()
+    };
+    let memory = store.recall(&questions).await.unwrap();
+    let holding = memory.decisions[&asked].holding();
+    holding.map(|decision| (decision.id.clone(), decision.outcome))
+}
+
+#[tokio::test]
+async fn the_last_decision_before_a_deployment_is_recalled() {
+    let (store, _directory) = testing::store().await;
+    // The ids are in another order than the times.
+    let entries = vec![
+        decided("01D", 0, |_| ()),
+        decided("01C", 10, |decision| decision.allowed = false),
+        decided("01B", 20, |decision| {
+            decision.verdict = Verdict::NonConformant;
+            decision.enforcement = EnforcementMode::DryRun;
+        }),
+        decided("01A", 30, |decision| {
+            decision.allowed = false;
+            decision.images[0].resolved = None;
+        }),
+    ];
+    store.append(entries).await.unwrap();
+    for (minutes, expected) in [
+        (-1, None),
+        (0, Some(("01D", Outcome::Conformant))),
+        (9, Some(("01D", Outcome::Conformant))),
+        (10, Some(("01C", Outcome::Denied))),
+        (20, Some(("01B", Outcome::LetThrough))),
+        (40, Some(("01B", Outcome::LetThrough))),
+    ] {
+        let expected = expected.map(|(id, outcome)| (id.to_owned(), outcome));
+        assert_eq!(holding(&store, minutes).await, expected, "{minutes}");
+    }
+}
+
+#[tokio::test]
+async fn two_clocks_may_be_a_little_apart() {
+    let (store, _directory) = testing::store().await;
+    let seconds = |seconds: i64| {
+        move |decision: &mut Decision| {
+            decision.decided_at = testing::now() + seconds.seconds();
         }
     };
-    let target = testing::decision("01A").images[0].target.to_string();
+    store
+        .append(vec![decided("01A", 0, seconds(31))])
+        .await
+        .unwrap();
+    assert_eq!(holding(&store, 0).await, None);
+    store
+        .append(vec![decided("01B", 0, seconds(30))])
+        .await
+        .unwrap();
+    let expected = ("01B".to_owned(), Outcome::Conformant);
+    assert_eq!(holding(&store, 0).await, Some(expected));
+}
+
+#[tokio::test]
+async fn decisions_are_recalled_by_digest_and_target() {
+    let (store, _directory) = testing::store().await;
+    let asked = decision_question(0);
+    let other = DecisionQuestion {
+        digest: Digest::of(b"other"),
+        ..asked.clone()
+    };
     let questions = Questions {
-        decisions: vec![
-            (testing::digest(), target.clone()),
-            (Digest::of(b"other"), target.clone()),
-        ],
+        decisions: vec![asked.clone(), other.clone()],
         ..Questions::default()
     };
     assert!(store.recall(&questions).await.unwrap().gated.is_empty());
-    store.append(vec![entry("01A", false)]).await.unwrap();
+    let denied = decided("01A", 0, |decision| decision.allowed = false);
+    store.append(vec![denied]).await.unwrap();
     let memory = store.recall(&questions).await.unwrap();
-    let of = |memory: &Memory, digest| memory.decisions[&(digest, target.clone())].clone();
-    assert_eq!(
-        of(&memory, testing::digest()).denied.as_deref(),
-        Some("01A")
-    );
-    assert_eq!(of(&memory, testing::digest()).allowed, None);
-    assert_eq!(of(&memory, Digest::of(b"other")), Decided::default());
-    assert!(memory.gated.contains(&target));
-    store.append(vec![entry("01B", true)]).await.unwrap();
-    let memory = store.recall(&questions).await.unwrap();
-    assert_eq!(
-        of(&memory, testing::digest()).allowed.as_deref(),
-        Some("01B")
-    );
+    assert!(memory.decisions[&asked].before.is_some());
+    assert_eq!(memory.decisions[&other], Decided::default());
+    assert!(memory.gated.contains(&asked.target));
+}
+
+#[tokio::test]
+async fn a_payload_is_found_by_each_of_its_hashes() {
+    let (store, _directory) = testing::store().await;
+    let occurrence = testing::occurrence("key-1", b"sig");
+    let payload = occurrence.attestation.clone().unwrap();
+    let hashes = payload_hashes(&payload.serialized_payload.0);
+    let attested = async || {
+        let questions = Questions {
+            payloads: hashes.to_vec(),
+            ..Questions::default()
+        };
+        store.recall(&questions).await.unwrap().attested.len()
+    };
+    assert_eq!(attested().await, 0);
+    store.store(occurrence.clone()).await.unwrap();
+    assert_eq!(attested().await, 3);
+    // As it was stored by an older version.
+    let mut transaction = store.begin().await.unwrap();
+    sqlx::query("UPDATE occurrences SET payload_sha384 = NULL, payload_sha512 = NULL")
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
+    transaction.commit().await.unwrap();
+    assert_eq!(attested().await, 1);
+    store.store(occurrence).await.unwrap();
+    assert_eq!(attested().await, 3, "it was signed again");
+}
+
+#[tokio::test]
+async fn what_was_decided_before_tells_dry_run_from_conformance_by_the_migration() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("old.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new()
+        .filename(&path)
+        .create_if_missing(true);
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    for sql in [
+        include_str!("../../migrations/0001_store.sql"),
+        include_str!("../../migrations/0002_memory.sql"),
+    ] {
+        sqlx::raw_sql(sql).execute(&pool).await.unwrap();
+    }
+    for (position, verdict) in ["CONFORMANT", "NON_CONFORMANT"].into_iter().enumerate() {
+        let canonical = serde_json::json!({"body": {"verdict": verdict}}).to_string();
+        sqlx::query("INSERT INTO entries VALUES ($1, $2, 0, 'DECISION', $3, zeroblob(32))")
+            .bind(position as i64)
+            .bind(verdict)
+            .bind(canonical.into_bytes())
+            .execute(&pool)
+            .await
+            .unwrap();
+        sqlx::query("INSERT INTO deployments VALUES ('d', 't', 0, $1)")
+            .bind(verdict)
+            .execute(&pool)
+            .await
+            .unwrap();
+    }
+    sqlx::raw_sql(include_str!("../../migrations/0005_correlation.sql"))
+        .execute(&pool)
+        .await
+        .unwrap();
+    let rows: Vec<(String, bool)> =
+        sqlx::query_as("SELECT entry_id, conformant FROM deployments ORDER BY entry_id")
+            .fetch_all(&pool)
+            .await
+            .unwrap();
+    let expected = [("CONFORMANT", true), ("NON_CONFORMANT", false)];
+    assert_eq!(rows, expected.map(|(id, is)| (id.to_owned(), is)));
 }
 
 #[tokio::test]
@@ -118,6 +316,7 @@ async fn expectations_come_due_until_they_are_settled() {
     let expectation = Expectation {
         id: "conformance|1".to_owned(),
         due_at: testing::now() + 10.minutes(),
+        untold_since: None,
         what: Expected::Attestation {
             payload: "00".to_owned(),
         },

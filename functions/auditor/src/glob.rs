@@ -4,13 +4,14 @@ use std::fmt;
 
 /// A name with stars.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Glob {
+pub(crate) struct Glob {
     /// What stands between the stars, in order; a single part is a name without stars.
     parts: Vec<String>,
 }
 
 impl Glob {
-    pub(super) fn new(written: &str) -> Self {
+    /// As it is written: `*` stands for any run of characters, none included.
+    pub(crate) fn new(written: &str) -> Self {
         Self {
             parts: written.split('*').map(str::to_owned).collect(),
         }
@@ -22,7 +23,7 @@ impl Glob {
     }
 
     /// Whether the whole text is such a name.
-    pub(super) fn matches(&self, text: &str) -> bool {
+    pub(crate) fn matches(&self, text: &str) -> bool {
         let [first, middle @ .., last] = self.parts.as_slice() else {
             return self.parts.first().is_some_and(|only| only == text);
         };
@@ -62,6 +63,8 @@ mod tests {
     #[case("*b*d", "adcb", false)]
     #[case("a*a", "a", false)]
     #[case("*a*b*", "xbxa", false)]
+    #[case("a*c*e", "abcde", true)]
+    #[case("ab*ba", "aba", false)]
     fn stars_stand_for_any_run(#[case] glob: &str, #[case] text: &str, #[case] expected: bool) {
         assert_eq!(Glob::new(glob).matches(text), expected);
     }
