@@ -8,7 +8,9 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use postern_core::case::{Case, CaseAction, CaseKind, CaseState, CaseStep, ClosedAs, Drill};
+use postern_core::case::{
+    Case, CaseAction, CaseKind, CaseState, CaseStep, ClosedAs, Drill, LeftOut,
+};
 use postern_core::change::{Change, Notification, UsedJustification};
 use postern_core::decision::ApiVersion;
 use postern_core::entry::{Entry, Signing};
@@ -110,6 +112,8 @@ pub(crate) fn case(state: CaseState) -> Case {
         drill: None,
         closed_as: (taken > 3).then_some(ClosedAs::Attested),
         findings: vec![finding],
+        finding_count: 1,
+        left_out: LeftOut::default(),
         history: steps[..taken].to_vec(),
     }
 }
