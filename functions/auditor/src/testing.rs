@@ -337,21 +337,10 @@ impl AuditStore for MemoryStore {
         Ok(Committed::Written)
     }
 
-    async fn cases(&self, limit: u32) -> Result<Vec<Case>, Unavailable> {
-        let cases = self
-            .up()?
-            .cases
-            .values()
-            .rev()
-            .take(limit as usize)
-            .cloned()
-            .collect();
-        Ok(cases)
-    }
-
     async fn case(&self, id: &str) -> Result<Option<Case>, Unavailable> {
         Ok(self.up()?.cases.get(id).cloned())
     }
+
     async fn cases_like(&self, filter: &CaseFilter) -> Result<Vec<Case>, Unavailable> {
         let state = self.up()?;
         let passes = |case: &&Case| {
