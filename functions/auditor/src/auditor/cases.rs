@@ -32,7 +32,7 @@ pub enum NotTaken {
     #[error("there is no such case")]
     NoSuchCase,
     /// The case has moved on since the caller looked at it.
-    #[error("the case is at revision {0} now")]
+    #[error("the case has changed since it was looked at: it is at revision {0} now")]
     MovedOn(u64),
     /// Something that is needed could not be reached, read or written.
     #[error(transparent)]
