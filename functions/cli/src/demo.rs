@@ -2,6 +2,7 @@
 
 pub(crate) mod events;
 pub(crate) mod people;
+pub(crate) mod platform;
 pub(crate) mod receiver;
 pub(crate) mod registry;
 pub(crate) mod stage;

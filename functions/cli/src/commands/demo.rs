@@ -10,6 +10,7 @@ use postern_host::server::Server;
 use postern_host::telemetry::{self, Format};
 
 use crate::demo::people::{CI, SignIn};
+use crate::demo::platform;
 use crate::demo::receiver::receiver;
 use crate::demo::registry::{REPOSITORY, StandInRegistry};
 use crate::demo::stage::Stage;
@@ -20,9 +21,9 @@ use crate::{embedded, output};
 /// Tell the whole story on this machine: denied, attested, allowed, moved tag denied, break-glass,
 /// case, alert, closed once the hotfix is attested, record.
 ///
-/// Every step is done with real cryptography over real HTTP, and checked. The registry, the receiver
-/// of alerts and where people sign in are small stand-ins in this process; no account, cloud or
-/// network is needed.
+/// Every step is done with real cryptography over real HTTP, and checked. The registry, the platform,
+/// the receiver of alerts and where people sign in are small stand-ins in this process; no account,
+/// cloud or network is needed.
 /// Exits with 0 only if each step did what it should.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -59,6 +60,10 @@ async fn play(directory: &Path) -> Result<(), Failure> {
     let sign_in_router = sign_in.router();
     let mut config = configuration(directory, &registry_host, &receiver_server.url())?;
     config.auth = sign_in.access();
+    let image = format!("{registry_host}/{REPOSITORY}");
+    let platform_server = listen().await?;
+    config.endpoints.run = Some(platform_server.url());
+    let platform_router = platform::router(&image);
     let functions = assemble(&config, &Process, &Function::ALL).await?;
     let server = listen().await?;
     output::print(format_args!(
@@ -68,7 +73,7 @@ async fn play(directory: &Path) -> Result<(), Failure> {
     output::print(format_args!("The data is in {}.", directory.display()))?;
     let mut stage = Stage {
         postern: server.url(),
-        image: format!("{registry_host}/{REPOSITORY}"),
+        image,
         registry: registry.clone(),
         sign_in,
         alerts,
@@ -80,6 +85,7 @@ async fn play(directory: &Path) -> Result<(), Failure> {
         () = serve(registry_server, registry.router()) => Err(ended()),
         () = serve(receiver_server, receiver_router) => Err(ended()),
         () = serve(sign_in_server, sign_in_router) => Err(ended()),
+        () = serve(platform_server, platform_router) => Err(ended()),
         () = serve(server, functions.router.clone()) => Err(ended()),
         () = functions.work() => Err(ended()),
     }
