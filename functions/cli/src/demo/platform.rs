@@ -2,6 +2,7 @@
 //! a build that can ask Cloud Run asks it.
 
 use axum::http::Uri;
+use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
@@ -25,5 +26,5 @@ pub(crate) fn router(image: &str) -> Router {
         };
         std::future::ready(Json(answer.clone()))
     };
-    Router::new().fallback(answer)
+    Router::new().route("/{*path}", get(answer))
 }
