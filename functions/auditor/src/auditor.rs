@@ -23,7 +23,7 @@ use postern_host::problem::quoted;
 
 use crate::case::Rules;
 use crate::classify::{Observed, classify_as, reused_id, unreadable};
-use crate::correlation::Clues;
+use crate::correlation::{Clues, people};
 use crate::decide::{Intake, Sequel, Standing, decide};
 use crate::detection::Catalogue;
 use crate::journal;
@@ -406,15 +406,25 @@ impl Auditor {
 
     /// The intake with what only the memory can make of it.
     async fn weighed(&self, intake: &Intake, clues: &Clues) -> Result<Intake, Unavailable> {
-        let asks = !clues.questions.facts.is_empty() || !clues.questions.decisions.is_empty();
+        let mut questions = clues.questions.clone();
+        let findings = intake.observed.iter().map(|observed| &observed.finding);
+        questions.facts.extend(people::asked(findings));
+        let asks = !questions.facts.is_empty() || !questions.decisions.is_empty();
         let memory = match asks {
-            true => self.store.recall(&clues.questions).await?,
+            true => self.store.recall(&questions).await?,
             false => Memory::default(),
         };
         let weighed = clues.weigh(&memory, &intake.observed);
         let mut intake = intake.clone();
         intake.observed = weighed.found;
         intake.sequel.facts.extend(weighed.facts);
+        intake.sequel.facts.extend(people::told(&intake.observed));
+        let findings = intake.observed.iter().map(|observed| &observed.finding);
+        let behind = |finding: &Finding| {
+            let behind = people::behind(finding, &memory).collect();
+            (finding.id.clone(), behind)
+        };
+        intake.sequel.behind = findings.map(behind).collect();
         let now = (self.clock)();
         let soonest = now.checked_add(LATE).unwrap_or(now);
         let expected = clues.expectations.iter().cloned();
@@ -423,7 +433,7 @@ impl Auditor {
             ..expectation
         });
         intake.sequel.expectations.extend(expected);
-        intake.sequel.remembered = memory.shown(&clues.questions);
+        intake.sequel.remembered = memory.shown(&questions);
         Ok(intake)
     }
 

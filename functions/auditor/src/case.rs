@@ -14,6 +14,7 @@ mod stats;
 mod walk;
 
 pub use self::actor::Actor;
+pub(crate) use self::actor::is_machine;
 pub(crate) use self::change::{after_step, after_time};
 pub use self::drill::{DrillRequest, declare};
 pub(crate) use self::drill::{drill_of, still_of};
@@ -26,5 +27,7 @@ pub use self::rules::{Rules, RulesError};
 pub use self::stats::{Group, Stats, stats};
 pub use self::walk::{Known, Step, needs_verification, walk};
 
+/// The kind of source of what the program finds out about a case, such as that it is overdue.
+pub(crate) const ABOUT_CASES: &str = "postern.case";
 /// Who is named where the program itself acts.
 pub(crate) const PROGRAM: &str = "postern";

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use postern_core::case::{Case, CaseAction, CaseKind, CaseState, CaseStep};
+use postern_core::case::{Case, CaseAction, CaseKind, CaseState, CaseStep, LeftOut};
 use postern_core::change::{Change, Correlation, Notification, Quarantined, SeenEvent};
 use postern_core::decision::ApiVersion;
 use postern_core::entry::{CaseRecord, Entry, EventReceipt, Record};
@@ -13,7 +13,7 @@ use postern_core::ports::Snapshot;
 
 use crate::case::{Rules, drill_of, still_of};
 use crate::classify::Observed;
-use crate::correlation::{is_news, keys, may_join, pairs};
+use crate::correlation::{is_news, is_same_rollout, is_same_use, keys, may_join, pairs};
 use crate::owners::Labels;
 
 /// What arrived, read and classified.
@@ -48,6 +48,8 @@ pub struct Sequel {
     pub settled: Vec<String>,
     /// Whose event it is, and when it arrived.
     pub heard: Option<(String, Timestamp)>,
+    /// Who is behind findings that name machines only, by the finding's id.
+    pub behind: BTreeMap<String, Vec<String>>,
 }
 
 /// How an arrival stands to what is known.
@@ -78,8 +80,7 @@ impl Intake {
     /// The keys that [`decide`] needs the cases of.
     pub fn correlation_keys(&self) -> Vec<String> {
         let each = self.observed.iter().map(keys);
-        each.flat_map(|keys| keys.certain.into_iter().chain(keys.near))
-            .collect()
+        each.flat_map(|keys| keys.asked()).collect()
     }
 
     /// How it stands to what is known.
@@ -107,6 +108,7 @@ pub fn decide(
         snapshot,
         rules,
         labels: &intake.labels,
+        behind: &intake.sequel.behind,
         drafts: BTreeMap::new(),
         keys: BTreeMap::new(),
     };
@@ -169,6 +171,7 @@ struct Cases<'a> {
     snapshot: &'a Snapshot,
     rules: &'a Rules,
     labels: &'a Labels,
+    behind: &'a BTreeMap<String, Vec<String>>,
     drafts: BTreeMap<String, Draft>,
     keys: BTreeMap<String, String>,
 }
@@ -188,22 +191,21 @@ impl Cases<'_> {
         ids: &mut dyn FnMut() -> String,
     ) -> Finding {
         let keys = keys(observed);
-        let same = |case: &&Case| may_join(case, &observed.finding);
-        let certain = keys
-            .certain
-            .iter()
-            .find_map(|key| self.find(key).filter(same));
-        let near = || {
-            let mut candidates = keys.near.iter().filter_map(|key| self.find(key));
-            candidates.find(|case| same(case) && pairs(case, &observed.finding))
+        let found = |keys: &[String], joins: fn(&Case, &Finding) -> bool| {
+            let joins =
+                |case: &&Case| may_join(case, &observed.finding) && joins(case, &observed.finding);
+            keys.iter().find_map(|key| self.find(key).filter(joins))
         };
+        let case = found(&keys.certain, |_, _| true)
+            .or_else(|| found(keys.revision.as_slice(), is_same_use))
+            .or_else(|| found(keys.rollout.as_slice(), is_same_rollout))
+            .or_else(|| found(&keys.near, pairs));
         let mut finding = observed.finding.clone();
-        let id = match certain.or_else(near).cloned() {
+        let id = match case.cloned() {
             Some(case) => self.join(case, &mut finding, now),
             None => self.open(ids(), &mut finding, now),
         };
-        let own = keys.certain.into_iter().chain(keys.own_near);
-        self.keys.extend(own.map(|key| (key, id.clone())));
+        self.keys.extend(keys.own().map(|key| (key, id.clone())));
         finding
     }
 
@@ -239,7 +241,7 @@ impl Cases<'_> {
             opened_at: now,
             due_at: self.rules.due(finding.severity, now),
             target: finding.target.clone(),
-            actors: actors(finding).collect(),
+            actors: self.actors(finding),
             justification: None,
             ticket: None,
             exception_until: None,
@@ -248,6 +250,8 @@ impl Cases<'_> {
             drill: drill_of(finding, &self.snapshot.drills).map(|drill| drill.id.clone()),
             closed_as: None,
             findings: vec![finding.clone()],
+            finding_count: 1,
+            left_out: LeftOut::default(),
             history: vec![step.clone()],
         };
         self.drafts.insert(
@@ -270,10 +274,11 @@ impl Cases<'_> {
             case.revision += 1;
         }
         let step = step(CaseAction::FindingAdded, finding, now);
-        let new_actors: Vec<_> = actors(finding)
-            .filter(|name| !case.actors.contains(name))
-            .collect();
-        case.actors.extend(new_actors);
+        for name in self.actors(finding) {
+            if !case.actors.contains(&name) {
+                case.actors.push(name);
+            }
+        }
         if finding.severity > case.severity {
             case.severity = finding.severity;
             case.due_at = case
@@ -293,11 +298,8 @@ impl Cases<'_> {
             &finding.last_conformant_revision,
         );
         said(&mut case.rollback, &finding.rollback);
-        case.findings.push(finding.clone());
-        // The entry of the revision says more than the one of its service.
-        case.findings
-            .sort_by_key(|finding| finding.revision.is_none());
-        case.history.push(step.clone());
+        case.add_finding(finding.clone());
+        case.add_step(step.clone());
         let mut draft = known.map_or_else(
             || Draft {
                 case: case.clone(),
@@ -314,6 +316,14 @@ impl Cases<'_> {
         self.drafts.insert(id.clone(), draft);
         id
     }
+
+    /// Everyone in the actor chain of a finding, and who is known to be behind it.
+    fn actors(&self, finding: &Finding) -> Vec<String> {
+        let behind = self.behind.get(&finding.id).into_iter().flatten();
+        let principal = finding.actor.principal.iter();
+        let names = principal.chain(&finding.actor.via).chain(behind);
+        names.cloned().collect()
+    }
 }
 
 fn step(action: CaseAction, finding: &Finding, now: Timestamp) -> CaseStep {
@@ -323,13 +333,4 @@ fn step(action: CaseAction, finding: &Finding, now: Timestamp) -> CaseStep {
         action,
         comment: Some(finding.summary.clone()),
     }
-}
-
-fn actors(finding: &Finding) -> impl Iterator<Item = String> + '_ {
-    finding
-        .actor
-        .principal
-        .iter()
-        .chain(&finding.actor.via)
-        .cloned()
 }

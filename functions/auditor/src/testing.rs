@@ -8,7 +8,9 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use postern_core::case::{Case, CaseAction, CaseKind, CaseState, CaseStep, ClosedAs, Drill};
+use postern_core::case::{
+    Case, CaseAction, CaseKind, CaseState, CaseStep, ClosedAs, Drill, LeftOut,
+};
 use postern_core::change::{Change, Notification, UsedJustification};
 use postern_core::decision::ApiVersion;
 use postern_core::entry::{Entry, Signing};
@@ -112,6 +114,8 @@ pub(crate) fn case(state: CaseState) -> Case {
         drill: None,
         closed_as: (taken > 3).then_some(ClosedAs::Attested),
         findings: vec![finding],
+        finding_count: 1,
+        left_out: LeftOut::default(),
         history: steps[..taken].to_vec(),
     }
 }
@@ -372,21 +376,10 @@ impl AuditStore for MemoryStore {
         Ok(Committed::Written)
     }
 
-    async fn cases(&self, limit: u32) -> Result<Vec<Case>, Unavailable> {
-        let cases = self
-            .up()?
-            .cases
-            .values()
-            .rev()
-            .take(limit as usize)
-            .cloned()
-            .collect();
-        Ok(cases)
-    }
-
     async fn case(&self, id: &str) -> Result<Option<Case>, Unavailable> {
         Ok(self.up()?.cases.get(id).cloned())
     }
+
     async fn cases_like(&self, filter: &CaseFilter) -> Result<Vec<Case>, Unavailable> {
         let state = self.up()?;
         let passes = |case: &&Case| {

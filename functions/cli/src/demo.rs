@@ -1,6 +1,9 @@
 //! What `postern demo` is made of.
 
 pub(crate) mod events;
+pub(crate) mod people;
+pub(crate) mod platform;
 pub(crate) mod receiver;
 pub(crate) mod registry;
-pub(crate) mod story;
+pub(crate) mod stage;
+mod story;

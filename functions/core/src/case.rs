@@ -1,8 +1,11 @@
 //! Cases: one or more findings with an owner, a state and an end.
 
+mod kept;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use self::kept::LeftOut;
 use crate::decision::ApiVersion;
 use crate::finding::{Category, Finding, Severity};
 
@@ -70,9 +73,15 @@ pub struct Case {
     /// How it was closed; `null` while it is not.
     #[serde(default)]
     pub closed_as: Option<ClosedAs>,
-    /// What it is about.
+    /// What it is about: of many findings the first and the newest.
     pub findings: Vec<Finding>,
-    /// Who did what.
+    /// How many findings there are in all.
+    #[serde(default)]
+    pub finding_count: u64,
+    /// What is known of those that it does not keep.
+    #[serde(default, skip_serializing_if = "LeftOut::is_empty")]
+    pub left_out: LeftOut,
+    /// Who did what; of the steps that the program takes by itself the newest.
     pub history: Vec<CaseStep>,
 }
 
@@ -173,6 +182,7 @@ mod tests {
             "justification": null, "exceptionUntil": null, "findings": [], "history": [],
         });
         let case: Case = serde_json::from_value(stored).unwrap();
+        assert_eq!((case.finding_count, case.left_out.is_empty()), (0, true));
         assert_eq!(
             (case.ticket, case.drill, case.closed_as),
             (None, None, None)

@@ -102,7 +102,7 @@ pub struct Notification {
     pub id: String,
     /// When it was written.
     pub at: Timestamp,
-    /// The case as it was then.
+    /// The case as it was then, with the first and the newest of its findings.
     pub case: Case,
 }
 
@@ -112,7 +112,7 @@ impl Notification {
         Self {
             id: format!("{}-{}", case.id, case.revision),
             at,
-            case: case.clone(),
+            case: case.told(),
         }
     }
 

@@ -282,9 +282,6 @@ pub trait AuditStore: Send + Sync {
     /// Writes a change in one transaction.
     async fn commit(&self, change: Change) -> Result<Committed, Unavailable>;
 
-    /// Cases, newest first.
-    async fn cases(&self, limit: u32) -> Result<Vec<Case>, Unavailable>;
-
     /// One case.
     async fn case(&self, id: &str) -> Result<Option<Case>, Unavailable>;
 

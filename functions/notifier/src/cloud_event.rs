@@ -60,6 +60,7 @@ mod tests {
         "drill": null,
         "dueAt": null,
         "exceptionUntil": null,
+        "findingCount": 0,
         "findings": [],
         "history": [],
         "id": "01CASE",

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use postern_core::case::{Case, CaseKind, CaseState};
+use postern_core::case::{Case, CaseKind, CaseState, LeftOut};
 use postern_core::change::Notification;
 use postern_core::decision::ApiVersion;
 use postern_core::finding::{Category, Severity};
@@ -36,6 +36,8 @@ pub(crate) fn alert(case: &str, revision: u64) -> Notification {
         drill: None,
         closed_as: None,
         findings: Vec::new(),
+        finding_count: 0,
+        left_out: LeftOut::default(),
         history: Vec::new(),
     };
     Notification::of(&case, at)

@@ -79,12 +79,6 @@ impl AuditStore for Store {
             .map_err(|error| self.unavailable(error))
     }
 
-    async fn cases(&self, limit: u32) -> Result<Vec<Case>, Unavailable> {
-        self.read_cases(limit)
-            .await
-            .map_err(|error| self.unavailable(error))
-    }
-
     async fn case(&self, id: &str) -> Result<Option<Case>, Unavailable> {
         self.read_case(id)
             .await
@@ -155,15 +149,6 @@ impl Store {
         }
         transaction.rollback().await?;
         Ok(snapshot)
-    }
-
-    async fn read_cases(&self, limit: u32) -> Result<Vec<Case>, StoreError> {
-        let bodies: Vec<String> =
-            sqlx::query_scalar("SELECT body FROM cases ORDER BY opened_at DESC, id DESC LIMIT $1")
-                .bind(limit)
-                .fetch_all(self.readers().await?)
-                .await?;
-        bodies.iter().map(|body| parse("a case", body)).collect()
     }
 
     async fn read_case(&self, id: &str) -> Result<Option<Case>, StoreError> {

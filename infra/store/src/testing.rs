@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use postern_core::bytes::Base64;
-use postern_core::case::{Case, CaseKind, CaseState};
+use postern_core::case::{Case, CaseKind, CaseState, LeftOut};
 use postern_core::decision::{
     ApiVersion, BreakGlass, BreakGlassSource, Caller, Decision, DecisionKind, EnforcementMode,
     ImageDecision,
@@ -131,6 +131,8 @@ pub(crate) fn case(id: &str, revision: u64) -> Case {
         drill: None,
         closed_as: None,
         findings: Vec::new(),
+        finding_count: 0,
+        left_out: LeftOut::default(),
         history: Vec::new(),
     }
 }

@@ -12,6 +12,7 @@ use crate::case::{
     self, Actor, DrillRequest, Known, Overdue, Refusal, Stats, Step, Verified, after_step,
     after_time, declare, hash_of, needs_verification,
 };
+use crate::correlation::people;
 use crate::decide::Intake;
 
 /// Cases that one tick looks at; the next one goes on.
@@ -31,7 +32,7 @@ pub enum NotTaken {
     #[error("there is no such case")]
     NoSuchCase,
     /// The case has moved on since the caller looked at it.
-    #[error("the case is at revision {0} now")]
+    #[error("the case has changed since it was looked at: it is at revision {0} now")]
     MovedOn(u64),
     /// Something that is needed could not be reached, read or written.
     #[error(transparent)]
@@ -110,10 +111,11 @@ impl Auditor {
         step: &Step,
         actor: &Actor,
     ) -> Result<Case, NotTaken> {
-        let case = self.store.case(id).await?.ok_or(NotTaken::NoSuchCase)?;
+        let mut case = self.store.case(id).await?.ok_or(NotTaken::NoSuchCase)?;
         if case.revision != revision {
             return Err(NotTaken::MovedOn(case.revision));
         }
+        self.name_people(&mut case).await?;
         let now = (self.clock)();
         let known = Known {
             justified_elsewhere: self.elsewhere(&case, step).await?,
@@ -139,6 +141,25 @@ impl Auditor {
             }
             _ => Err(self.overtaken(&case, step).await?),
         }
+    }
+
+    /// Names those behind findings that name machines only, who may have come to be known since.
+    async fn name_people(&self, case: &mut Case) -> Result<(), Unavailable> {
+        let questions = people::asked_of(case);
+        if questions.facts.is_empty() {
+            return Ok(());
+        }
+        let memory = self.store.recall(&questions).await?;
+        let behind = case
+            .findings
+            .iter()
+            .flat_map(|finding| people::behind(finding, &memory));
+        for name in behind.collect::<Vec<_>>() {
+            if !case.actors.contains(&name) {
+                case.actors.push(name);
+            }
+        }
+        Ok(())
     }
 
     /// Why what was in order a moment ago is not any more.

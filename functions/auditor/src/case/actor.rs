@@ -21,6 +21,9 @@ pub struct Actor {
     pub also: Vec<String>,
 }
 
+/// Whoever is at this machine: `local`, or `local:USER`.
+const LOCAL: &str = "local";
+
 /// What stands before a member's name in IAM policies, in lower case.
 const PREFIXES: [&str; 4] = ["deleted:", "user:", "serviceaccount:", "group:"];
 
@@ -61,10 +64,16 @@ impl Actor {
         chain(case).any(|name| self.is(name))
     }
 
-    /// Whether they ever said why the case was right.
-    pub(crate) fn justified(&self, case: &Case) -> bool {
-        let mut steps = case.history.iter();
-        steps.any(|step| step.action == CaseAction::Justified && self.is(&step.by))
+    /// Whether they ever said why the case was right, as far as anybody knows: who said it at some
+    /// machine, without an identity, may be anybody.
+    pub(crate) fn may_have_justified(&self, case: &Case) -> bool {
+        let steps = || taken(case, CaseAction::Justified);
+        steps().any(|by| self.is(by)) || steps().last().is_some_and(is_nobody)
+    }
+
+    /// Whether somebody else is known to have taken the case.
+    pub(crate) fn has_another_who_acknowledged(&self, case: &Case) -> bool {
+        taken(case, CaseAction::Acknowledged).any(|by| !self.is(by) && !is_nobody(by))
     }
 }
 
@@ -75,9 +84,22 @@ impl From<&Identity> for Actor {
                 let rights = Right::ALL.into_iter().filter(|right| identity.may(*right));
                 Self::verified(caller, rights)
             }
-            None => Self::local("local"),
+            None => Self::local(LOCAL),
         }
     }
+}
+
+/// Who took the steps of a kind, in their order.
+fn taken(case: &Case, action: CaseAction) -> impl Iterator<Item = &str> {
+    let steps = case.history.iter();
+    let steps = steps.filter(move |step| step.action == action);
+    steps.map(|step| step.by.as_str())
+}
+
+/// Whether it is known who was behind what a case is about: more than machines that do what others
+/// told them, and those who sat at some machine.
+pub(crate) fn has_known_people(case: &Case) -> bool {
+    chain(case).any(|name| !is_machine(name) && !is_nobody(name) && !normal(name).is_empty())
 }
 
 /// Everyone in the actor chains of a case.
@@ -105,6 +127,20 @@ pub(crate) fn same_person(a: &str, b: &str) -> bool {
     !a.is_empty() && !b.is_empty() && (a == b || last(&a) == b || a == last(&b))
 }
 
+/// Whether a name is one that a cluster gives its own: a controller, a node, a service account in it.
+pub(crate) fn is_machine(name: &str) -> bool {
+    normal(name).starts_with("system:")
+}
+
+/// Whether a name is no identity that somebody vouches for, but what was said at some machine.
+pub(crate) fn is_nobody(name: &str) -> bool {
+    let name = normal(name);
+    name == LOCAL
+        || name
+            .strip_prefix(LOCAL)
+            .is_some_and(|user| user.starts_with(':'))
+}
+
 fn normal(name: &str) -> String {
     let mut name = name.trim().to_lowercase();
     for prefix in PREFIXES {
@@ -121,6 +157,16 @@ fn normal(name: &str) -> String {
 mod tests {
     use super::*;
     use rstest::rstest;
+
+    #[rstest]
+    #[case("local", true)]
+    #[case("local:dana", true)]
+    #[case("LOCAL:dana", true)]
+    #[case("localhost@example.com", false)]
+    #[case("dana@example.com", false)]
+    fn nobodies(#[case] name: &str, #[case] nobody: bool) {
+        assert_eq!(is_nobody(name), nobody);
+    }
 
     #[rstest]
     #[case("dana@example.com", "Dana@Example.com", true)]

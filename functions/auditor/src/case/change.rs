@@ -6,7 +6,7 @@ use postern_core::change::{Change, Notification, UsedJustification};
 use postern_core::entry::{CaseRecord, Entry, Record};
 use postern_core::finding::{Finding, FindingSource, Severity};
 
-use super::{Overdue, hash_of};
+use super::{ABOUT_CASES, Overdue, hash_of};
 use crate::classify::{blank, rendered};
 use crate::detection::{Catalogue, Own};
 
@@ -46,7 +46,7 @@ pub(crate) fn after_time(
 ) -> Change {
     let finding = finding(catalogue, &overdue, now);
     let mut case = overdue.case;
-    case.findings.push(finding.clone());
+    case.add_finding(finding.clone());
     let alert = Notification::of(&case, now);
     let louder = overdue.action == CaseAction::Escalated;
     let severity = if louder {
@@ -91,7 +91,7 @@ fn finding(catalogue: &Catalogue, overdue: &Overdue, now: Timestamp) -> Finding 
     let detection = catalogue.own(own);
     let key = format!("postern.case|{}|{}", case.id, overdue.since);
     let source = FindingSource {
-        kind: "postern.case".to_owned(),
+        kind: ABOUT_CASES.to_owned(),
         id: case.id.clone(),
         log: None,
     };

@@ -69,7 +69,7 @@ fn after(
     case.revision += 1;
     // The next one is missed only after as much time again.
     case.due_at = rules.due(case.severity, now);
-    case.history.push(CaseStep {
+    case.add_step(CaseStep {
         at: now,
         by: PROGRAM.to_owned(),
         action,

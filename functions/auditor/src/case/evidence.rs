@@ -8,7 +8,7 @@ use postern_core::ports::{Appraisal, AppraisedEvidence, RunningRevision, Runtime
 use postern_core::reason::Verdict;
 use postern_host::problem::quoted;
 
-use super::actor::{chain, same_person};
+use super::actor::{chain, is_nobody, same_person};
 
 /// What was read for closing a case.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,41 +42,20 @@ impl Default for Verified {
 /// The images of a case, as its findings name them. What one entry names by its tag and another of
 /// the same deployment by its digest is one image.
 pub(crate) fn images(case: &Case) -> BTreeSet<String> {
-    let named = || case.findings.iter().flat_map(|finding| &finding.images);
     let name = |image: &str| {
         ImageReference::parse(image)
             .ok()
             .map(|parsed| parsed.name())
     };
-    let by_digest: BTreeSet<_> = named()
+    let by_digest: BTreeSet<_> = case
+        .images()
         .filter(|image| is_by_digest(image))
-        .map(|i| name(i))
+        .map(name)
         .collect();
     let known_better = |image: &str| !is_by_digest(image) && by_digest.contains(&name(image));
-    named()
+    case.images()
         .filter(|image| !known_better(image))
-        .cloned()
-        .collect()
-}
-
-/// The revisions of a case.
-fn revisions(case: &Case) -> BTreeSet<&str> {
-    let revisions = case
-        .findings
-        .iter()
-        .filter_map(|finding| finding.revision.as_deref());
-    revisions.collect()
-}
-
-/// The attestors that were required when it happened, as far as its findings say; none: not known.
-fn required_attestors(case: &Case) -> BTreeSet<&str> {
-    let verdicts = case
-        .findings
-        .iter()
-        .filter_map(|finding| finding.bypassed_verdict.as_ref());
-    let reasons = verdicts.flat_map(|verdict| &verdict.reasons);
-    reasons
-        .filter_map(|reason| reason.attestor.as_deref())
+        .map(str::to_owned)
         .collect()
 }
 
@@ -84,7 +63,8 @@ fn required_attestors(case: &Case) -> BTreeSet<&str> {
 /// attestor that was required then, and each of these was signed by somebody outside of the actor
 /// chain. Otherwise what is missing.
 pub(crate) fn attested(case: &Case, appraisal: &Appraisal) -> Result<bool, Vec<String>> {
-    let required = required_attestors(case);
+    // As far as its findings say; none: not known.
+    let required: BTreeSet<_> = case.required_attestors().collect();
     let (mut missing, mut unknown_signer) = (Vec::new(), false);
     let images = images(case);
     if images.is_empty() {
@@ -136,7 +116,7 @@ pub(crate) fn replaced(
     appraisal: &Appraisal,
 ) -> Result<Vec<String>, Vec<String>> {
     let mut against = Vec::new();
-    if revisions(case).is_empty() && images(case).is_empty() {
+    if case.revisions().next().is_none() && images(case).is_empty() {
         against.push(
             "the case names neither revision nor image, so the old one is not known".to_owned(),
         );
@@ -204,7 +184,7 @@ fn is_old(case: &Case, revision: &RunningRevision) -> bool {
         .filter_map(|image| digest(image))
         .collect();
     let same = |image: &String| digest(image).is_some_and(|digest| digests.contains(&digest));
-    revisions(case).contains(revision.name.as_str()) || revision.images.iter().any(same)
+    case.revisions().any(|known| known == revision.name) || revision.images.iter().any(same)
 }
 
 fn in_use(old: &RunningRevision) -> String {
@@ -233,8 +213,8 @@ fn best<'a>(case: &Case, evidence: impl Iterator<Item = &'a AppraisedEvidence>) 
     let own = |signer: &str| chain(case).any(|name| same_person(name, signer));
     let signed = evidence.map(|evidence| match evidence.signer.as_deref() {
         Some(signer) if own(signer) => Signer::Themselves,
-        Some(_) => Signer::Others,
-        None => Signer::NobodyKnown,
+        Some(signer) if !is_nobody(signer) => Signer::Others,
+        _ => Signer::NobodyKnown,
     });
     signed.min_by_key(|signed| match signed {
         Signer::Others => 0,

@@ -118,6 +118,18 @@ pub fn of_case(
     let closed = closings.find(|step| step.action == CaseAction::Closed);
     let closed = closed.filter(|_| case.state == CaseState::Closed);
     let mut found = merged(findings(), ticket)?;
+    // A case knows more than the findings that it keeps: who is behind them, and their images.
+    let more: Vec<_> = case
+        .actors
+        .iter()
+        .filter(|name| !found.via.contains(name))
+        .cloned()
+        .collect();
+    merge(&mut found.principals, &more);
+    merge(
+        &mut found.images,
+        &case.images().map(str::to_owned).collect::<Vec<_>>(),
+    );
     found.target = case.target.clone().or(found.target);
     found.severity = case.severity;
     found.ticket = case.ticket.clone().or(found.ticket);

@@ -5,6 +5,7 @@ use postern_core::finding::{BypassedVerdict, VerdictSource};
 use postern_core::reason::{Reason, ReasonCode, Verdict};
 use postern_core::target::Target;
 use postern_host::problem::quoted;
+use serde_json::Value;
 
 use super::{Subject, images, text_at, truncate};
 
@@ -75,20 +76,17 @@ fn target(event: &AuditEvent) -> Option<String> {
     let namespace = rest.split('/').next()?;
     let location = label("location")?;
     let cluster = label("cluster_name")?;
-    // Of a workload it stands in the template of its Pods, so that both have the same target.
-    let places: [&[&str]; 3] = [
-        &["spec"],
+    // Of a workload it stands in the template of its Pods, so that both have the same target. A patch
+    // may say only what it changes; the answer is the whole workload.
+    let templates: [&[&str]; 2] = [
         &["spec", "template", "spec"],
         &["spec", "jobTemplate", "spec", "template", "spec"],
     ];
-    let account = places
-        .map(|place| {
-            text_at(
-                event.request.as_ref(),
-                &[place, &["serviceAccountName"]].concat(),
-            )
-        })
-        .into_iter()
+    let (request, answer) = (event.request.as_ref(), event.response.as_ref());
+    let in_templates = |body| templates.map(|place| account(body, place));
+    let account = std::iter::once(account(request, &["spec"]))
+        .chain(in_templates(request))
+        .chain(in_templates(answer))
         .find(|account| !account.is_empty())
         .map_or(String::new(), |account| format!(":{account}"));
     let target = format!(
@@ -96,6 +94,10 @@ fn target(event: &AuditEvent) -> Option<String> {
         event.project
     );
     target.parse::<Target>().is_ok().then_some(target)
+}
+
+fn account<'a>(body: Option<&'a Value>, place: &[&str]) -> &'a str {
+    text_at(body, &[place, &["serviceAccountName"]].concat())
 }
 
 /// What the webhook would have answered: `'IMG' : Image IMG denied by attestor …: REASON`.

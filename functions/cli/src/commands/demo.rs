@@ -9,18 +9,21 @@ use postern_host::environment::Process;
 use postern_host::server::Server;
 use postern_host::telemetry::{self, Format};
 
+use crate::demo::people::{CI, SignIn};
+use crate::demo::platform;
 use crate::demo::receiver::receiver;
 use crate::demo::registry::{REPOSITORY, StandInRegistry};
-use crate::demo::story::Stage;
+use crate::demo::stage::Stage;
 use crate::functions::{Function, assemble};
 use crate::outcome::{Exit, Failure, Outcome};
 use crate::{embedded, output};
 
 /// Tell the whole story on this machine: denied, attested, allowed, moved tag denied, break-glass,
-/// case, alert, record.
+/// case, alert, closed once the hotfix is attested, record.
 ///
-/// Every step is done with real cryptography over real HTTP, and checked. The registry and the
-/// receiver of alerts are small stand-ins in this process; no account, cloud or network is needed.
+/// Every step is done with real cryptography over real HTTP, and checked. The registry, the platform,
+/// the receiver of alerts and where people sign in are small stand-ins in this process; no account,
+/// cloud or network is needed.
 /// Exits with 0 only if each step did what it should.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -52,7 +55,15 @@ async fn play(directory: &Path) -> Result<(), Failure> {
     let (receiver_router, alerts) = receiver();
     let receiver_server = listen().await?;
     let registry_host = registry_server.address().to_string();
-    let config = configuration(directory, &registry_host, &receiver_server.url())?;
+    let sign_in_server = listen().await?;
+    let sign_in = SignIn::new(sign_in_server.url())?;
+    let sign_in_router = sign_in.router();
+    let mut config = configuration(directory, &registry_host, &receiver_server.url())?;
+    config.auth = sign_in.access();
+    let image = format!("{registry_host}/{REPOSITORY}");
+    let platform_server = listen().await?;
+    config.endpoints.run = Some(platform_server.url());
+    let platform_router = platform::router(&image);
     let functions = assemble(&config, &Process, &Function::ALL).await?;
     let server = listen().await?;
     output::print(format_args!(
@@ -62,8 +73,9 @@ async fn play(directory: &Path) -> Result<(), Failure> {
     output::print(format_args!("The data is in {}.", directory.display()))?;
     let mut stage = Stage {
         postern: server.url(),
-        image: format!("{registry_host}/{REPOSITORY}"),
+        image,
         registry: registry.clone(),
+        sign_in,
         alerts,
         store: functions.adapters.store.clone(),
         client: client()?,
@@ -72,6 +84,8 @@ async fn play(directory: &Path) -> Result<(), Failure> {
         told = stage.tell() => told,
         () = serve(registry_server, registry.router()) => Err(ended()),
         () = serve(receiver_server, receiver_router) => Err(ended()),
+        () = serve(sign_in_server, sign_in_router) => Err(ended()),
+        () = serve(platform_server, platform_router) => Err(ended()),
         () = serve(server, functions.router.clone()) => Err(ended()),
         () = functions.work() => Err(ended()),
     }
@@ -122,6 +136,9 @@ fn configuration(directory: &Path, registry: &str, receiver: &str) -> Result<Con
     );
     std::fs::write(directory.join("policy.yaml"), policy).map_err(Failure::undetermined)?;
     let mut config = embedded::complete(config, directory)?;
+    for signer in &mut config.attestor.signers {
+        signer.callers = vec![CI.to_owned()];
+    }
     config.outputs.push(Output {
         name: "webhook".to_owned(),
         kind: OutputKind::Webhook {

@@ -5,9 +5,12 @@ use jiff::Timestamp;
 use postern_core::bytes::Base64;
 use serde_json::{Value, json};
 
+/// The revision that is admitted.
+pub(super) const REVISION: &str = "web-00003-xyz";
+
 /// A Pub/Sub push of one entry of the `system_event` log.
 pub(crate) fn break_glass_push(image: &str, justification: &str, at: Timestamp) -> Value {
-    let revision = "web-00003-xyz";
+    let revision = REVISION;
     let entry = json!({
         "insertId": "synthetic-demo-0001",
         "logName": "projects/demo-project/logs/cloudaudit.googleapis.com%2Fsystem_event",

@@ -49,6 +49,7 @@ fn requiring(case: &mut Case, attestor: &str) {
 #[rstest]
 #[case::by_others(Verdict::Conformant, vec![evidence(RELEASE, Some("ci@example.com"))], Ok(false))]
 #[case::by_nobody_known(Verdict::Conformant, vec![evidence(RELEASE, None)], Ok(true))]
+#[case::by_somebody_at_a_machine(Verdict::Conformant, vec![evidence(RELEASE, Some("local:dana"))], Ok(true))]
 #[case::by_themselves(Verdict::Conformant, vec![evidence(RELEASE, Some("user:night-duty@example.com"))], Err("was signed for"))]
 #[case::by_both(Verdict::Conformant, vec![evidence(RELEASE, Some("night-duty@example.com")), evidence(RELEASE, Some("ci@example.com"))], Ok(false))]
 #[case::by_another_attestor(Verdict::Conformant, vec![evidence("projects/acme-shop/attestors/lax", Some("ci@example.com"))], Err("is not attested by"))]
@@ -89,6 +90,35 @@ fn an_answer_about_another_image_is_none() {
         vec![evidence(RELEASE, Some("ci@example.com"))],
     );
     assert!(attested(&case(), &other).is_err());
+}
+
+#[test]
+fn what_a_case_does_not_keep_has_to_be_attested_or_replaced_too() {
+    let good = appraisal(
+        &image(),
+        Verdict::Conformant,
+        vec![evidence(RELEASE, Some("ci@example.com"))],
+    );
+    let mut more = case();
+    more.left_out.images.insert(OTHER.to_owned());
+    assert!(attested(&more, &good).unwrap_err()[0].contains("does not conform"));
+    let mut stricter = case();
+    let audited = "projects/acme-shop/attestors/audited";
+    stricter.left_out.attestors.insert(audited.to_owned());
+    assert!(attested(&stricter, &good).unwrap_err()[0].contains(audited));
+    let state = RuntimeState {
+        revisions: vec![RunningRevision {
+            name: "checkout-00006-old".to_owned(),
+            traffic_percent: 1,
+            ..RunningRevision::default()
+        }],
+        latest: None,
+    };
+    let mut longer = case();
+    assert!(!successors(&longer, &state).is_empty());
+    let old = "checkout-00006-old".to_owned();
+    longer.left_out.revisions.insert(old);
+    assert!(successors(&longer, &state).is_empty());
 }
 
 #[test]

@@ -49,6 +49,16 @@ fn culprit() -> Actor {
     person("Night-Duty@example.com", &[Respond, Approve])
 }
 
+fn of(case: &mut Case, name: &str) {
+    case.actors = vec![name.to_owned()];
+    case.findings[0].actor.principal = Some(name.to_owned());
+}
+
+fn of_nobody(case: &mut Case) {
+    case.actors.clear();
+    case.findings[0].actor.principal = None;
+}
+
 /// Everything in order, but for what each row changes.
 #[rstest]
 #[case::viewer_acknowledges(CaseState::Open, CaseAction::Acknowledged, person("x@example.com", &[View]), |_: &mut Case, _: &mut Step, _: &mut Known| {}, "RIGHT_MISSING")]
@@ -77,6 +87,13 @@ fn culprit() -> Actor {
 #[case::long_exception(CaseState::Justified, CaseAction::Closed, approver(), |_: &mut Case, s: &mut Step, _: &mut Known| s.exception_until = Some(now() + SignedDuration::from_hours(30 * 24 + 1)), "EXCEPTION_TOO_LONG")]
 #[case::past_exception(CaseState::Justified, CaseAction::Closed, approver(), |_: &mut Case, s: &mut Step, _: &mut Known| s.exception_until = Some(now()), "EXCEPTION_IN_THE_PAST")]
 #[case::exception_for_a_low_case(CaseState::Justified, CaseAction::Closed, person("x@example.com", &[Respond]), |c: &mut Case, s: &mut Step, _: &mut Known| { c.severity = Severity::Low; s.exception_until = Some(now() + SignedDuration::from_hours(1)); }, "RIGHT_MISSING")]
+#[case::justified_by_nobody(CaseState::Justified, CaseAction::Closed, approver(), |c: &mut Case, _: &mut Step, _: &mut Known| c.history[2].by = "local:dana".into(), "NOT_A_SECOND_PERSON")]
+#[case::justified_at_the_server(CaseState::Justified, CaseAction::Closed, approver(), |c: &mut Case, _: &mut Step, _: &mut Known| c.history[2].by = "local".into(), "NOT_A_SECOND_PERSON")]
+#[case::nobody_known_and_taken_by_the_closer(CaseState::Justified, CaseAction::Closed, approver(), |c: &mut Case, _: &mut Step, _: &mut Known| { of_nobody(c); c.history[1].by = "approver@example.com".into(); }, "NOT_A_SECOND_PERSON")]
+#[case::nobody_known_and_taken_by_nobody(CaseState::Justified, CaseAction::Closed, approver(), |c: &mut Case, _: &mut Step, _: &mut Known| { of_nobody(c); c.history[1].by = "local:dana".into(); }, "NOT_A_SECOND_PERSON")]
+#[case::nobody_known_and_low(CaseState::Justified, CaseAction::Closed, person("lee@example.com", &[Respond]), |c: &mut Case, _: &mut Step, _: &mut Known| { of_nobody(c); c.severity = Severity::Low; }, "RIGHT_MISSING")]
+#[case::a_nobody_known_and_low(CaseState::Justified, CaseAction::Closed, person("lee@example.com", &[Respond]), |c: &mut Case, _: &mut Step, _: &mut Known| { of(c, "local:dana"); c.severity = Severity::Low; }, "RIGHT_MISSING")]
+#[case::machines_known_and_low(CaseState::Justified, CaseAction::Closed, person("lee@example.com", &[Respond]), |c: &mut Case, _: &mut Step, _: &mut Known| { of(c, "system:serviceaccount:kube-system:job-controller"); c.severity = Severity::Low; }, "RIGHT_MISSING")]
 #[case::drill_closed_alone(CaseState::Open, CaseAction::Closed, Actor::local("local:dana"), |c: &mut Case, _: &mut Step, _: &mut Known| { c.drill = Some("d".into()); c.severity = Severity::Low; }, "NOT_A_SECOND_PERSON")]
 #[case::unknown_signer_of_a_low_case(CaseState::Justified, CaseAction::Closed, Actor::local("local:dana"), |c: &mut Case, _: &mut Step, k: &mut Known| { c.severity = Severity::Low; k.verified = Verified::Attested { unknown_signer: true }; }, "NOT_A_SECOND_PERSON")]
 #[case::denied_and_high(CaseState::Acknowledged, CaseAction::Closed, approver(), |c: &mut Case, _: &mut Step, _: &mut Known| c.category = Category::Denied, "WRONG_STATE")]
@@ -190,6 +207,29 @@ fn an_exception_needs_no_proof_and_has_an_end() {
         (closed.closed_as, closed.exception_until),
         (Some(ClosedAs::Exception), Some(until))
     );
+}
+
+#[test]
+fn where_nobody_is_known_two_people_close() {
+    let mut case = case(CaseState::Justified);
+    of_nobody(&mut case);
+    let close = step(CaseAction::Closed);
+    let closed = walk(&case, &close, &approver(), now(), &rules(), &attested());
+    assert_eq!(closed.unwrap().closed_as, Some(ClosedAs::Attested));
+    // What nobody said first, somebody may say again.
+    case.history[2].by = "local:dana".to_owned();
+    let said = step(CaseAction::Justified);
+    let said = walk(
+        &case,
+        &said,
+        &responder(),
+        now(),
+        &rules(),
+        &Known::default(),
+    )
+    .unwrap();
+    let closed = walk(&said, &close, &approver(), now(), &rules(), &attested());
+    assert_eq!(closed.unwrap().state, CaseState::Closed);
 }
 
 #[test]

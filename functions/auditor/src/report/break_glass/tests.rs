@@ -38,6 +38,19 @@ fn case(findings: Vec<Finding>, history: &[(&str, CaseAction)]) -> Case {
 }
 
 #[test]
+fn what_a_case_knows_besides_its_findings_is_told() {
+    let mut case = case(vec![finding("cloud-run-break-glass")], &[]);
+    case.actors = vec!["dana@example.com".to_owned()];
+    case.left_out.images.insert("r.example/app:v1".to_owned());
+    let found = of_case(&case, Period::default(), |_| None).unwrap();
+    assert_eq!(
+        found.principals,
+        ["dana@example.com", "night-duty@example.com"]
+    );
+    assert_eq!(found.images.len(), 2);
+}
+
+#[test]
 fn a_case_becomes_one_use() {
     let findings = vec![
         finding("cloud-run-break-glass"),

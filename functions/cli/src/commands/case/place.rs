@@ -133,6 +133,7 @@ fn not_taken(reason: NotTaken) -> Failure {
         }
         NotTaken::Unavailable(error) => outage(error),
         NotTaken::NoSuchCase => Failure::not_so(reason).remedy("postern case list"),
-        _ => Failure::not_so(reason).remedy("look at the case again, and decide again"),
+        _ => Failure::not_so(format_args!("REVISION_OUTDATED: {reason}"))
+            .remedy("look at the case again, and decide again"),
     }
 }

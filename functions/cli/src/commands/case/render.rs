@@ -9,6 +9,9 @@ use serde::Serialize;
 
 use crate::escape::terminal;
 
+/// Findings that are shown of what is acted on.
+const FINDINGS_SHOWN: usize = 5;
+
 /// A case on one line.
 pub(super) fn head(case: &Case) -> String {
     let words = [
@@ -19,8 +22,31 @@ pub(super) fn head(case: &Case) -> String {
         case.opened_at.to_string(),
         case.target.as_deref().map_or("-".to_owned(), terminal),
         case.owner.as_deref().map_or("-".to_owned(), terminal),
+        format!("revision {}", case.revision),
     ];
     words.join("  ")
+}
+
+/// What somebody acts on who did not say what they have looked at.
+pub(super) fn acted_on(case: &Case) -> String {
+    let mut text = format!(
+        "acting on revision {} of the case as it stands; --revision N acts on what you have looked at only\n  {}\n",
+        case.revision,
+        head(case)
+    );
+    for finding in case.findings.iter().take(FINDINGS_SHOWN) {
+        let _ = writeln!(text, "    {}", terminal(&finding.summary));
+    }
+    let shown = u64::try_from(case.findings.len().min(FINDINGS_SHOWN)).unwrap_or(u64::MAX);
+    let more = case.findings_in_all().saturating_sub(shown);
+    if more > 0 {
+        let _ = writeln!(
+            text,
+            "    and {more} more: postern case show {}",
+            terminal(&case.id)
+        );
+    }
+    text
 }
 
 /// All of a case.
@@ -64,7 +90,11 @@ pub(super) fn case(case: &Case) -> String {
     line("ticket", foreign(&case.ticket));
     line("last good", foreign(&case.last_conformant_revision));
     line("roll back", foreign(&case.rollback));
-    text.push_str("findings\n");
+    let (kept, all) = (case.findings.len(), case.findings_in_all());
+    let _ = match u64::try_from(kept) == Ok(all) {
+        true => writeln!(text, "findings"),
+        false => writeln!(text, "findings: {kept} of {all}, the first and the newest"),
+    };
     for one in &case.findings {
         text.push_str(&finding(one));
     }

@@ -64,7 +64,8 @@ struct CaseArgs {
     /// The case.
     #[arg(value_name = "ID")]
     id: String,
-    /// The revision that you looked at; another one is refused. Default: the one there is.
+    /// The revision that you looked at, as `case show` and `case list` print it; if the case has moved
+    /// on since, nothing is done. Without it: the one there is, which is shown on standard error.
     #[arg(long, value_name = "N")]
     revision: Option<u64>,
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -84,7 +85,11 @@ pub(super) async fn run(args: StepArgs) -> Outcome {
     let place = Place::open(&case.place).await?;
     let revision = match case.revision {
         Some(revision) => revision,
-        None => place.case(&case.id).await?.revision,
+        None => {
+            let current = place.case(&case.id).await?;
+            output::note(render::acted_on(&current).trim_end());
+            current.revision
+        }
     };
     let walked = place.walk(&case.id, revision, &step).await?;
     match case.format {

@@ -57,7 +57,7 @@ fn a_case_is_shown_without_what_could_act() {
 fn a_case_fits_one_line() {
     assert_eq!(
         head(&hostile()),
-        "01C  JUSTIFIED  BREAK_GLASS  HIGH  2026-03-03T05:00:10Z  cloud-run:demo-mart/europe-west1/web  team-web"
+        "01C  JUSTIFIED  BREAK_GLASS  HIGH  2026-03-03T05:00:10Z  cloud-run:demo-mart/europe-west1/web  team-web  revision 3"
     );
 }
 
@@ -90,4 +90,28 @@ fn uses_are_a_table() {
     cloud-run:demo-mart/europe-west1/web      3       1             2           5m 30s            33 %
     more than once, drills aside: dana@example.com
     "#);
+}
+
+#[test]
+fn what_is_acted_on_is_shown_first() {
+    let mut case = hostile();
+    let finding = case.findings[0].clone();
+    for _ in 0..300 {
+        case.add_finding(finding.clone());
+    }
+    insta::assert_snapshot!(acted_on(&case), @r"
+    acting on revision 3 of the case as it stands; --revision N acts on what you have looked at only
+      01C  JUSTIFIED  BREAK_GLASS  HIGH  2026-03-03T05:00:10Z  cloud-run:demo-mart/europe-west1/web  team-web  revision 3
+        dana used break-glass\u{1b}[2K
+        dana used break-glass\u{1b}[2K
+        dana used break-glass\u{1b}[2K
+        dana used break-glass\u{1b}[2K
+        dana used break-glass\u{1b}[2K
+        and 296 more: postern case show 01C
+    ");
+    let shown = super::case(&case);
+    assert!(
+        shown.contains("findings: 200 of 301, the first and the newest"),
+        "{shown}"
+    );
 }
