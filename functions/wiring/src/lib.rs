@@ -11,7 +11,7 @@ mod sources;
 mod trust;
 
 pub use adapters::Adapters;
-pub use fetched::{log_reader, runtime, subscriptions};
+pub use fetched::{estate, log_reader, runtime, subscriptions};
 pub use lookout::{Found, Looked, Lookout, outage, tick_router};
 pub use owners::owners_file;
 pub use process::{Part, StartError, announce, bind, run, start};

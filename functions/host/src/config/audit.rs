@@ -80,4 +80,10 @@ pub struct Endpoints {
     pub pubsub: Option<String>,
     /// The Cloud Run Admin API, instead of `https://run.googleapis.com`.
     pub run: Option<String>,
+    /// The Resource Manager, instead of `https://cloudresourcemanager.googleapis.com`.
+    pub resource_manager: Option<String>,
+    /// Organization policies, instead of `https://orgpolicy.googleapis.com`.
+    pub org_policy: Option<String>,
+    /// Kubernetes Engine, instead of `https://container.googleapis.com`.
+    pub container: Option<String>,
 }
