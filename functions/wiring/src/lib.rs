@@ -2,6 +2,7 @@
 //! themselves know no adapter.
 
 mod adapters;
+mod appraiser;
 mod fetched;
 mod lookout;
 mod owners;
@@ -11,6 +12,7 @@ mod sources;
 mod trust;
 
 pub use adapters::Adapters;
+pub use appraiser::appraiser;
 pub use fetched::{estate, log_reader, runtime, subscriptions};
 pub use lookout::{Found, Looked, Lookout, outage, tick_router};
 pub use owners::owners_file;
