@@ -12,6 +12,7 @@
 mod apart;
 mod audit;
 mod callers;
+mod coverage;
 mod founding;
 mod gcloud;
 mod issuing;
