@@ -10,6 +10,7 @@
 )]
 
 mod apart;
+mod appraised;
 mod audit;
 mod callers;
 mod coverage;
