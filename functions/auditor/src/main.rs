@@ -68,7 +68,8 @@ async fn run() -> Result<(), StartError> {
     };
     let cases = Part {
         name: "cases",
-        routes: http::cases_router(auditor),
+        routes: http::cases_router(auditor)
+            .merge(postern_wiring::inspect_router(&config, &adapters)?),
         access: config.auth.cases.as_ref(),
     };
     let readiness = Readiness::when(move || {

@@ -4,6 +4,8 @@
 mod adapters;
 mod appraiser;
 mod fetched;
+mod inspected;
+pub mod inspection;
 mod lookout;
 mod owners;
 mod process;
@@ -14,6 +16,7 @@ mod trust;
 pub use adapters::Adapters;
 pub use appraiser::appraiser;
 pub use fetched::{estate, log_reader, runtime, subscriptions};
+pub use inspected::inspect_router;
 pub use lookout::{Found, Looked, Lookout, outage, tick_router};
 pub use owners::owners_file;
 pub use process::{Part, StartError, announce, bind, run, start};

@@ -16,6 +16,7 @@ mod callers;
 mod coverage;
 mod founding;
 mod gcloud;
+mod inspect;
 mod issuing;
 mod kms;
 mod openpgp;
