@@ -8,9 +8,11 @@ mod audit_log;
 mod aws;
 pub mod filter;
 mod google;
+pub mod live;
 mod pattern;
 pub mod plan;
 mod sink;
+mod tree;
 mod workload;
 
 use std::collections::BTreeSet;
@@ -79,7 +81,7 @@ pub struct Known {
 pub struct Report {
     /// One per detection, in the order of the catalogue.
     pub detections: Vec<Coverage>,
-    /// Detections about a cloud of which nothing stands in the plan.
+    /// Detections about a cloud, or a level above projects, of which nothing is there to judge by.
     #[serde(rename = "notJudged")]
     pub not_judged: Vec<String>,
 }
@@ -127,17 +129,12 @@ pub fn judge<'a>(
         not_judged: Vec::new(),
     };
     for detection in detections {
-        let judged = match detection.id.split('.').next() {
-            Some("gcp") => google.is_some(),
-            Some("aws") => aws.is_some(),
-            // What the program finds by itself needs no log.
-            _ => continue,
-        };
-        if !judged {
-            report.not_judged.push(detection.id.clone());
+        // What the program finds by itself needs no log.
+        if detection.own().is_some() {
             continue;
         }
         let mut gaps: Vec<Gap> = Vec::new();
+        let mut judged = false;
         for (sample, bytes) in detection.samples.bytes()? {
             let Some(entry) = serde_json::from_slice(&bytes).ok().filter(|_| sample.fires) else {
                 continue;
@@ -146,12 +143,18 @@ pub fn judge<'a>(
                 (Some(google), _) if is_log_entry(&entry) => {
                     google.gaps(&entry, detection.category)
                 }
-                (_, Some(aws)) if is_record(&entry) => aws.gaps(&entry),
-                _ => Vec::new(),
+                (_, Some(aws)) if is_record(&entry) => Some(aws.gaps(&entry)),
+                _ => None,
             };
-            for gap in found {
+            judged |= found.is_some();
+            for gap in found.into_iter().flatten() {
                 add(&mut gaps, gap, &sample.name);
             }
+        }
+        // Its cloud is not there, or nothing that could make one of its entries.
+        if !judged {
+            report.not_judged.push(detection.id.clone());
+            continue;
         }
         gaps.sort_by(|a, b| b.state.cmp(&a.state).then_with(|| a.why.cmp(&b.why)));
         report.detections.push(Coverage {

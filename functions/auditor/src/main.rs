@@ -48,6 +48,10 @@ async fn run() -> Result<(), StartError> {
     let auditor = Auditor::new(store.clone(), catalogue, believed)
         .watching(Watch::from(&config))
         .with_rules(rules);
+    let auditor = match postern_wiring::appraiser(&config)? {
+        Some(gate) => auditor.with_appraiser(gate),
+        None => auditor,
+    };
     let auditor = Arc::new(match postern_wiring::runtime(&config)? {
         Some(runtime) => auditor.with_runtime(runtime),
         None => auditor,
@@ -64,7 +68,8 @@ async fn run() -> Result<(), StartError> {
     };
     let cases = Part {
         name: "cases",
-        routes: http::cases_router(auditor),
+        routes: http::cases_router(auditor)
+            .merge(postern_wiring::inspect_router(&config, &adapters)?),
         access: config.auth.cases.as_ref(),
     };
     let readiness = Readiness::when(move || {

@@ -124,7 +124,7 @@ pub(crate) async fn assemble(
                 postern_attestor::router(Arc::new(attestor(config, &adapters, environment).await?)),
                 config.auth.attestor.as_ref(),
             )?,
-            Function::Auditor => auditor_routes(config, &auditor)?,
+            Function::Auditor => auditor_routes(config, &adapters, &auditor)?,
             // Its one path is that of all.
             Function::Notifier => Router::new(),
         };
@@ -305,9 +305,14 @@ fn sources(
     ))
 }
 
-fn auditor_routes(config: &Config, auditor: &Arc<Auditor>) -> Result<Router, Failure> {
+fn auditor_routes(
+    config: &Config,
+    adapters: &Adapters,
+    auditor: &Arc<Auditor>,
+) -> Result<Router, Failure> {
     let events = postern_auditor::http::events_router(Arc::clone(auditor));
     let cases = postern_auditor::http::cases_router(Arc::clone(auditor));
+    let cases = cases.merge(postern_wiring::inspect_router(config, adapters)?);
     let events = guarded(events, config.auth.auditor.as_ref())?;
     Ok(events.merge(guarded(cases, config.auth.cases.as_ref())?))
 }

@@ -7,6 +7,7 @@
 
 mod appraisal;
 mod cases;
+mod estate;
 mod runtime;
 mod sources;
 
@@ -17,6 +18,10 @@ use jiff::Timestamp;
 
 pub use self::appraisal::{Appraisal, AppraisedEvidence, AppraisedImage, Appraiser};
 pub use self::cases::CaseFilter;
+pub use self::estate::{
+    AuditConfig, BinaryAuthorizationConstraint, CloudRunWorkload, Cluster, EstateReader,
+    LogExclusion, LogSink, TopicSubscription, WorkloadKind,
+};
 pub use self::runtime::{RunningRevision, Runtime, RuntimeState};
 use crate::attestor::{Attestor, AttestorName, NoteName};
 use crate::case::{Case, Drill};

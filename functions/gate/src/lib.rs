@@ -6,6 +6,7 @@
 //! decision is journalled, and only then answered ([`router`]).
 
 mod admission;
+mod appraisals;
 mod appraise;
 mod break_glass;
 mod cluster;
@@ -24,11 +25,12 @@ pub use options::{GateOptions, OptionsError};
 
 use std::sync::Arc;
 
-/// The gate's paths: `/v1/decisions`, `/v1/admission`, `/v1/imagereview`.
+/// The gate's paths: `/v1/decisions`, `/v1/admission`, `/v1/imagereview`, `/v1/appraise`.
 pub fn router(gate: Arc<Gate>) -> axum::Router {
     axum::Router::new()
         .merge(decisions::routes())
         .merge(admission::routes())
         .merge(image_review::routes())
+        .merge(appraisals::routes())
         .with_state(gate)
 }

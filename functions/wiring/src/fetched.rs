@@ -1,9 +1,9 @@
 //! What is asked of Google Cloud, as a configuration says: subscriptions that entries are pulled from,
-//! logs that are read back, and what runs. An emulator needs no credential, but the client all the same: the feature `gcp`.
+//! logs that are read back, what runs, and what there is. An emulator needs no credential, but the client all the same: the feature `gcp`.
 
 use std::sync::Arc;
 
-use postern_core::ports::{EventSubscription, LogReader, Runtime};
+use postern_core::ports::{EstateReader, EventSubscription, LogReader, Runtime};
 use postern_host::config::Config;
 use postern_host::environment::Environment;
 
@@ -46,13 +46,24 @@ pub fn runtime(config: &Config) -> Result<Option<Arc<dyn Runtime>>, WiringError>
     built::runtime(config)
 }
 
+/// What there is on Google Cloud, for these resources.
+///
+/// # Errors
+/// If a name or an endpoint is none, there is no identity to ask with, or this build has no client.
+pub fn estate(resources: &[String], config: &Config) -> Result<Arc<dyn EstateReader>, WiringError> {
+    built::estate(resources, config)
+}
+
 #[cfg(feature = "gcp")]
 mod built {
     use postern_gcp::{
-        CloudRun, Endpoint, GoogleCredentials, LOGGING, Logging, PUBSUB, RUN, Subscription,
+        CONTAINER, CloudRun, Endpoint, Estate, EstateEndpoints, GoogleCredentials, LOGGING,
+        Logging, ORG_POLICY, PUBSUB, RESOURCE_MANAGER, RUN, Subscription,
     };
 
-    use super::{Arc, Config, Environment, EventSubscription, LogReader, Runtime, WiringError};
+    use super::{
+        Arc, Config, Environment, EstateReader, EventSubscription, LogReader, Runtime, WiringError,
+    };
 
     /// What Google's own tools and libraries call it: `HOST:PORT`.
     const EMULATOR: &str = "PUBSUB_EMULATOR_HOST";
@@ -97,6 +108,47 @@ mod built {
         Ok(Some(Arc::new(run)))
     }
 
+    pub(super) fn estate(
+        resources: &[String],
+        config: &Config,
+    ) -> Result<Arc<dyn EstateReader>, WiringError> {
+        for resource in resources {
+            Estate::check(resource).map_err(WiringError::mistake)?;
+        }
+        let set = &config.endpoints;
+        let at = |setting: &str, address: &Option<String>, otherwise: &str| {
+            let address = address.as_deref().unwrap_or(otherwise);
+            Endpoint::parse(address).map_err(|error| mistake(setting, error))
+        };
+        let endpoints = EstateEndpoints {
+            resource_manager: at(
+                "endpoints.resourceManager",
+                &set.resource_manager,
+                RESOURCE_MANAGER,
+            )?,
+            logging: at("endpoints.logging", &set.logging, LOGGING)?,
+            pubsub: at("endpoints.pubsub", &set.pubsub, PUBSUB)?,
+            run: at("endpoints.run", &set.run, RUN)?,
+            container: at("endpoints.container", &set.container, CONTAINER)?,
+            org_policy: at("endpoints.orgPolicy", &set.org_policy, ORG_POLICY)?,
+        };
+        let emulated = [
+            &endpoints.resource_manager,
+            &endpoints.logging,
+            &endpoints.pubsub,
+            &endpoints.run,
+            &endpoints.container,
+            &endpoints.org_policy,
+        ];
+        // No emulator is shown an identity, so none is needed where there is nothing else.
+        let credentials = match emulated.into_iter().all(Endpoint::is_anonymous) {
+            true => None,
+            false => Some(GoogleCredentials::from_environment().map_err(WiringError::mistake)?),
+        };
+        let estate = Estate::new(endpoints, credentials.as_ref());
+        Ok(Arc::new(estate.map_err(WiringError::mistake)?))
+    }
+
     /// An endpoint, with the credential that it is shown: an emulator is shown none.
     fn shown(
         setting: &str,
@@ -117,7 +169,16 @@ mod built {
 
 #[cfg(not(feature = "gcp"))]
 mod built {
-    use super::{Arc, Config, Environment, EventSubscription, LogReader, Runtime, WiringError};
+    use super::{
+        Arc, Config, Environment, EstateReader, EventSubscription, LogReader, Runtime, WiringError,
+    };
+
+    pub(super) fn estate(_: &[String], _: &Config) -> Result<Arc<dyn EstateReader>, WiringError> {
+        Err(WiringError::not_built(
+            "reading what there is on Google Cloud",
+            "gcp",
+        ))
+    }
 
     pub(super) fn subscriptions(
         _: &[String],

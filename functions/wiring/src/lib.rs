@@ -2,7 +2,10 @@
 //! themselves know no adapter.
 
 mod adapters;
+mod appraiser;
 mod fetched;
+mod inspected;
+pub mod inspection;
 mod lookout;
 mod owners;
 mod process;
@@ -11,7 +14,9 @@ mod sources;
 mod trust;
 
 pub use adapters::Adapters;
-pub use fetched::{log_reader, runtime, subscriptions};
+pub use appraiser::appraiser;
+pub use fetched::{estate, log_reader, runtime, subscriptions};
+pub use inspected::inspect_router;
 pub use lookout::{Found, Looked, Lookout, outage, tick_router};
 pub use owners::owners_file;
 pub use process::{Part, StartError, announce, bind, run, start};

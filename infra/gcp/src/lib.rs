@@ -1,5 +1,5 @@
 //! Google Cloud behind the ports of `postern-core`: the identity this runs as, subscriptions that are
-//! pulled from, logs that are read back, and what runs on Cloud Run.
+//! pulled from, logs that are read back, what runs on Cloud Run, and what there is at all.
 //!
 //! The APIs are spoken over REST. Each answer is bounded in size and time; an outage or a missing
 //! permission is an error that says which, and never an empty answer.
@@ -7,6 +7,7 @@
 mod access_token;
 mod api;
 mod endpoint;
+mod estate;
 mod logging;
 mod pubsub;
 mod refusal;
@@ -17,6 +18,7 @@ mod testing;
 
 pub use access_token::{GoogleCredentials, GoogleCredentialsError};
 pub use endpoint::{Endpoint, EndpointError};
+pub use estate::{CONTAINER, Estate, EstateEndpoints, ORG_POLICY, RESOURCE_MANAGER};
 pub use logging::{LOGGING, Logging};
 pub use pubsub::{PUBSUB, Subscription, SubscriptionError};
 pub use resource::ResourceError;

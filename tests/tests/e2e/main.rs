@@ -10,10 +10,13 @@
 )]
 
 mod apart;
+mod appraised;
 mod audit;
 mod callers;
+mod coverage;
 mod founding;
 mod gcloud;
+mod inspect;
 mod issuing;
 mod kms;
 mod openpgp;

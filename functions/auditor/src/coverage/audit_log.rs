@@ -5,8 +5,8 @@
 
 use serde_json::Value;
 
-use super::google::Owner;
 use super::plan::{Known, Plan, Resource};
+use super::tree::{Owner, Part, Tree, owner_of};
 use super::{Gap, State};
 
 const DATA_ACCESS: &str = "cloudaudit.googleapis.com%2Fdata_access";
@@ -91,13 +91,13 @@ impl AuditLogs {
             "google_folder_iam_policy",
             "google_organization_iam_policy",
         ]);
-        let mut all: Vec<_> = blocks.map(Configuration::of_block).collect();
-        all.extend(policies.flat_map(Configuration::of_policy));
+        let mut all: Vec<_> = blocks.map(|r| Configuration::of_block(plan, r)).collect();
+        all.extend(policies.flat_map(|r| Configuration::of_policy(plan, r)));
         Self(all)
     }
 
     /// What keeps an entry from being written.
-    pub(super) fn gaps(&self, entry: &Value, owner: &Owner) -> Vec<Gap> {
+    pub(super) fn gaps(&self, entry: &Value, owner: &Owner, tree: &Tree) -> Vec<Gap> {
         let log = entry["logName"].as_str().unwrap_or_default();
         if !log.ends_with(DATA_ACCESS) {
             return Vec::new();
@@ -115,7 +115,7 @@ impl AuditLogs {
         let needed = known.map_or(&ALL[..], |(_, _, kind)| std::slice::from_ref(kind));
         let mut gaps = Vec::new();
         for kind in needed {
-            gaps.extend(self.gap(service, kind, owner));
+            gaps.extend(self.gap(service, kind, owner, tree));
         }
         // Which of them it is, is not documented for this method: some may do.
         let off = gaps.iter().filter(|gap| gap.state == State::Blind).count();
@@ -127,10 +127,16 @@ impl AuditLogs {
         gaps
     }
 
-    fn gap(&self, service: &str, kind: &str, owner: &Owner) -> Option<Gap> {
+    fn gap(&self, service: &str, kind: &str, owner: &Owner, tree: &Tree) -> Option<Gap> {
         let here = |c: &&Configuration| {
-            (c.service == service || c.service == "allServices") && c.concerns(owner) != Some(false)
+            let concerned = c.concerns(owner, tree) != Some(false);
+            (c.service == service || c.service == "allServices") && concerned
         };
+        // What was not read may switch the log on, and may leave somebody out.
+        let part = Part::AuditConfigs;
+        let unread = tree
+            .unread(part, owner)
+            .or_else(|| tree.unread_above(part, owner));
         let on: Vec<_> = self
             .0
             .iter()
@@ -144,7 +150,7 @@ impl AuditLogs {
                     "{} is known only after the plan is applied",
                     c.address
                 )),
-                None => off(service, kind, owner),
+                None => unread.map_or_else(|| off(service, kind, owner), Gap::cannot_tell),
             });
         }
         // Whom one of them leaves out, all leave out.
@@ -159,7 +165,12 @@ impl AuditLogs {
                 format!("in {}: remove exempted_members", c.address),
             ));
         }
-        let certain = on.iter().any(|(c, _)| c.concerns(owner) == Some(true));
+        if let Some(why) = unread {
+            return Some(Gap::cannot_tell(why));
+        }
+        let certain = on
+            .iter()
+            .any(|(c, _)| c.concerns(owner, tree) == Some(true));
         (!certain).then(|| {
             Gap::cannot_tell(format!(
                 "whether the project is where {} holds is not in the plan",
@@ -170,7 +181,7 @@ impl AuditLogs {
 }
 
 impl Configuration {
-    fn of_block(resource: &Resource) -> Self {
+    fn of_block(plan: &Plan, resource: &Resource) -> Self {
         let service = match resource.text("service") {
             Known::Is(service) => service.to_owned(),
             _ => "allServices".to_owned(),
@@ -178,7 +189,7 @@ impl Configuration {
         let kinds = resource.blocks("audit_log_config").iter().map(kind);
         Self {
             address: resource.address.clone(),
-            owner: owner(resource),
+            owner: owner_of(plan, resource),
             kinds: kinds.collect(),
             uncertain: resource.has_unknown("audit_log_config")
                 || resource.text("service") == Known::Later,
@@ -187,10 +198,10 @@ impl Configuration {
     }
 
     /// A whole policy may hold audit configurations as well.
-    fn of_policy(resource: &Resource) -> Vec<Self> {
+    fn of_policy(plan: &Plan, resource: &Resource) -> Vec<Self> {
         let whole = |service: &str, kinds, uncertain| Self {
             address: resource.address.clone(),
-            owner: owner(resource),
+            owner: owner_of(plan, resource),
             service: service.to_owned(),
             kinds,
             uncertain,
@@ -211,26 +222,17 @@ impl Configuration {
         configurations.iter().map(one).collect()
     }
 
-    /// `None`: a folder that the project may or may not be in.
-    fn concerns(&self, owner: &Owner) -> Option<bool> {
-        match (self.owner.as_ref(), owner) {
-            (Some(Owner::Project(a)), Owner::Project(b)) => Some(a == b),
-            (Some(Owner::Organization(_)), _) => Some(true),
-            (Some(Owner::Folder(_)), Owner::Folder(_)) => Some(true),
-            (Some(Owner::Folder(_)), Owner::Project(_)) | (None, _) => None,
-            _ => Some(false),
+    /// `None`: of a folder that the project may or may not be in.
+    fn concerns(&self, owner: &Owner, tree: &Tree) -> Option<bool> {
+        match self.owner.as_ref() {
+            None => None,
+            Some(own) if own.may_be(owner) => Some(true),
+            Some(Owner::Project(_)) => Some(false),
+            Some(own @ Owner::Organization(_)) => tree.is_in(owner, own).or(Some(true)),
+            Some(_) if matches!(owner, Owner::Organization(_)) => Some(false),
+            Some(own) => tree.is_in(owner, own),
         }
     }
-}
-
-fn owner(resource: &Resource) -> Option<Owner> {
-    if resource.kind.starts_with("google_folder") {
-        return Some(Owner::Folder(String::new()));
-    }
-    if resource.kind.starts_with("google_organization") {
-        return Some(Owner::Organization(String::new()));
-    }
-    resource.project().map(|p| Owner::Project(p.to_owned()))
 }
 
 /// In Terraform's spelling or in the API's.

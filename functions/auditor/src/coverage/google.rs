@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::audit_log::AuditLogs;
 use super::plan::Plan;
 use super::sink::Sinks;
+use super::tree::{Owner, Part, Tree};
 use super::workload::Workloads;
 use super::{Gap, Known};
 
@@ -33,14 +34,6 @@ const SERVICES: [(&str, &str); 9] = [
     ("pubsub.googleapis.com", "google_pubsub_"),
 ];
 
-/// Whose log an entry stands in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Owner {
-    Project(String),
-    Folder(String),
-    Organization(String),
-}
-
 /// What a plan says about Google Cloud.
 #[derive(Debug)]
 pub(super) struct Setup {
@@ -50,58 +43,106 @@ pub(super) struct Setup {
     sinks: Sinks,
     logs: AuditLogs,
     workloads: Workloads,
+    tree: Tree,
+    is_live: bool,
 }
 
 impl Setup {
     /// `None` if the plan says nothing about Google Cloud.
     pub(super) fn of(plan: &Plan, known: &Known) -> Option<Self> {
         let ours = || plan.all().filter(|r| r.kind.starts_with("google_"));
-        ours().next()?;
-        let used: BTreeSet<_> = ours()
+        if !plan.is_live {
+            ours().next()?;
+        }
+        let tree = Tree::of(plan);
+        let mut used: BTreeSet<_> = ours()
             .filter_map(|r| Some((r.kind.clone(), r.project()?.to_owned())))
             .collect();
+        // What could not be read may be used.
+        for (part, kind) in [
+            (Part::CloudRun, "google_cloud_run"),
+            (Part::Clusters, "google_container_cluster"),
+        ] {
+            used.extend(tree.unread_anywhere(part).filter_map(|unread| {
+                let Owner::Project(project) = &unread.owner else {
+                    return None;
+                };
+                Some((kind.to_owned(), project.clone()))
+            }));
+        }
         let mut projects: BTreeSet<_> = used.iter().map(|(_, project)| project.clone()).collect();
         projects.extend(known.projects.iter().cloned());
+        if plan.is_live {
+            projects.extend(tree.all().filter_map(|owner| match owner {
+                Owner::Project(id) => Some(id.clone()),
+                _ => None,
+            }));
+        }
         Some(Self {
             projects,
             used,
             sinks: Sinks::of(plan, known),
             logs: AuditLogs::of(plan),
             workloads: Workloads::of(plan),
+            tree,
+            is_live: plan.is_live,
         })
     }
 
-    /// What is in the way of such an entry.
-    pub(super) fn gaps(&self, sample: &Value, category: Category) -> Vec<Gap> {
+    /// What is in the way of such an entry; `None` if there is nothing that could make one.
+    pub(super) fn gaps(&self, sample: &Value, category: Category) -> Option<Vec<Gap>> {
         let name = sample["logName"].as_str().unwrap_or_default();
-        let mut parts = name.split('/');
-        let (Some(kind), Some(id)) = (parts.next(), parts.next()) else {
-            return vec![Gap::cannot_tell(format!("the sample's log is {name:?}"))];
+        let Some(written) = name.split_once("/logs/").and_then(|(o, _)| Owner::parse(o)) else {
+            return Some(vec![Gap::cannot_tell(format!(
+                "the sample's log is {name:?}"
+            ))]);
         };
-        let owners = match kind {
-            "projects" => self.owners(sample),
-            "folders" => vec![Owner::Folder(id.to_owned())],
-            "organizations" => vec![Owner::Organization(id.to_owned())],
-            _ => Vec::new(),
+        let (owners, mut gaps) = match &written {
+            Owner::Project(_) => (self.owners(sample), self.unread(Part::Below)),
+            written => (self.owners_like(written), self.unread(Part::Above)),
         };
-        if owners.is_empty() {
-            return vec![Gap::cannot_tell(
+        if owners.is_empty() && gaps.is_empty() {
+            if self.is_live {
+                return None;
+            }
+            return Some(vec![Gap::cannot_tell(
                 "no resource of the plan says which project it is in; name one with --project",
-            )];
+            )]);
         }
-        let mut gaps = Vec::new();
         for owner in owners {
-            let entry = match &owner {
-                Owner::Project(project) => moved(sample, id, project),
+            let entry = match (&written, &owner) {
+                (Owner::Project(from), Owner::Project(to)) => moved(sample, from, to),
                 _ => sample.clone(),
             };
-            gaps.extend(self.logs.gaps(&entry, &owner));
-            gaps.extend(self.sinks.gaps(&entry, &owner));
+            gaps.extend(self.logs.gaps(&entry, &owner, &self.tree));
+            gaps.extend(self.sinks.gaps(&entry, &owner, &self.tree));
             if let Owner::Project(project) = &owner {
-                gaps.extend(self.workloads.gaps(&entry, project, category));
+                let here = self.workloads.gaps(&entry, project, category, &self.tree);
+                gaps.extend(here);
             }
         }
-        gaps
+        Some(gaps)
+    }
+
+    fn unread(&self, part: Part) -> Vec<Gap> {
+        let unread = self.tree.unread_anywhere(part);
+        unread
+            .map(|unread| Gap::cannot_tell(&*unread.why))
+            .collect()
+    }
+
+    /// The folders or organizations whose logs are meant. Those of a sample are made up: in a plan any
+    /// of that kind is.
+    fn owners_like(&self, written: &Owner) -> Vec<Owner> {
+        if self.is_live {
+            let same = |o: &&Owner| std::mem::discriminant(*o) == std::mem::discriminant(written);
+            let all: BTreeSet<_> = self.tree.all().filter(same).cloned().collect();
+            return all.into_iter().collect();
+        }
+        vec![match written {
+            Owner::Folder(_) => Owner::Folder(String::new()),
+            _ => Owner::Organization(String::new()),
+        }]
     }
 
     /// The projects where the sample's service is used; all, where that cannot be seen.

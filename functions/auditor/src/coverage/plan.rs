@@ -8,13 +8,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::tree::{Owner, Unread};
+
 /// Modules within modules, and references through them.
 const DEPTH: usize = 32;
 
-/// Resources of one or several plans.
+/// Resources of one or several plans, or what was [read](super::live) of what there is.
 #[derive(Debug, Clone, Default)]
 pub struct Plan {
     resources: Vec<Resource>,
+    /// What projects and folders are in, where that was read.
+    pub(super) parents: BTreeMap<Owner, Option<Owner>>,
+    /// What could not be read.
+    pub(super) unread: Vec<Unread>,
+    /// Whether it is what there is: then what is not in it is not there.
+    pub(super) is_live: bool,
 }
 
 /// One managed resource.
@@ -79,9 +87,32 @@ impl Plan {
         Ok(plan)
     }
 
+    /// Of what there is, without anything yet.
+    pub(super) fn live() -> Self {
+        Self {
+            is_live: true,
+            ..Self::default()
+        }
+    }
+
     /// Takes in the resources of another one.
     pub fn extend(&mut self, other: Self) {
         self.resources.extend(other.resources);
+        self.parents.extend(other.parents);
+        self.unread.extend(other.unread);
+        self.is_live |= other.is_live;
+    }
+
+    /// Takes in something that was read, in the words of Terraform.
+    pub(super) fn add(&mut self, kind: &str, address: String, values: Value) {
+        self.resources.push(Resource {
+            address,
+            kind: kind.to_owned(),
+            values,
+            unknown: Value::Null,
+            references: BTreeMap::new(),
+            provider_project: None,
+        });
     }
 
     /// The resources of these types.

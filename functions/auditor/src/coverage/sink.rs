@@ -1,13 +1,13 @@
 //! Log sinks, and whether an entry comes through one to a topic of ours.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::answer::Answer;
 use super::filter::Filter;
-use super::google::Owner;
 use super::plan::{Known, Plan, Resource};
+use super::tree::{Owner, Part, Tree, Unread, owner_of};
 use super::{Gap, Known as Given};
 
 const KINDS: [&str; 3] = [
@@ -37,27 +37,45 @@ struct Sink {
 impl Sinks {
     pub(super) fn of(plan: &Plan, given: &Given) -> Self {
         let topics = Topics::of(plan, given);
-        Self(plan.of(&KINDS).map(|r| Sink::of(r, &topics)).collect())
+        let sinks = plan.of(&KINDS).map(|r| Sink::of(plan, r, &topics));
+        Self(sinks.collect())
     }
 
     /// What keeps an entry from us; nothing if one sink delivers it.
-    pub(super) fn gaps(&self, entry: &Value, owner: &Owner) -> Vec<Gap> {
-        let intercepted = self.0.iter().find_map(|sink| sink.intercepts(entry, owner));
+    pub(super) fn gaps(&self, entry: &Value, owner: &Owner, tree: &Tree) -> Vec<Gap> {
+        let above = |sink: &&Sink| sink.intercepts(entry, owner, tree);
+        let intercepting: Vec<_> = self.0.iter().filter(above).collect();
         let mut gaps = Vec::new();
-        let concerned = || self.0.iter().filter(|sink| sink.concerns(owner).is_some());
+        let concerned = || {
+            let concerned = self.0.iter();
+            concerned.filter(|sink| sink.concerns(owner, tree).is_some())
+        };
         // What leads elsewhere on purpose only matters where nothing leads to us.
         let some_is_ours = concerned().any(|sink| sink.ours.0 != Answer::No);
         for sink in concerned().filter(|sink| !some_is_ours || sink.ours.0 != Answer::No) {
-            let level = sink.concerns(owner);
-            match (level, &intercepted) {
-                (Some(Level::Own), Some(gap)) => gaps.push(gap.clone()),
-                (Some(level), _) => match sink.delivers(entry, level) {
-                    Ok(()) => return Vec::new(),
-                    Err(gap) => gaps.push(gap),
-                },
-                (None, _) => {}
+            let Some(level) = sink.concerns(owner, tree) else {
+                continue;
+            };
+            let taken = intercepting
+                .iter()
+                .find_map(|above| above.takes_from(sink, tree));
+            let hidden = sink.owner.as_ref();
+            let hidden = hidden.and_then(|owner| tree.unread_above(Part::Sinks, owner));
+            match (taken, sink.delivers(entry, level), hidden) {
+                (Some(gap), _, _) | (None, Err(gap), _) => gaps.push(gap),
+                (None, Ok(()), None) => return Vec::new(),
+                (None, Ok(()), Some(why)) => gaps.push(Gap::cannot_tell(format!(
+                    "whether a sink above {} takes such entries away: {why}",
+                    sink.address
+                ))),
             }
         }
+        let unread = [
+            tree.unread(Part::Sinks, owner),
+            tree.unread_above(Part::Sinks, owner),
+        ];
+        let unread = unread.into_iter().flatten().map(Gap::cannot_tell);
+        gaps.extend(unread);
         if gaps.is_empty() {
             gaps.push(no_sink(owner));
         }
@@ -80,21 +98,10 @@ enum Level {
 }
 
 impl Sink {
-    fn of(resource: &Resource, topics: &Topics<'_>) -> Self {
-        let id = |name: &str| match resource.text(name) {
-            Known::Is(id) => id.rsplit('/').next().unwrap_or(id).to_owned(),
-            _ => String::new(),
-        };
+    fn of(plan: &Plan, resource: &Resource, topics: &Topics<'_>) -> Self {
         let name = match resource.text("name") {
             Known::Is(name) => name.to_owned(),
             _ => resource.address.clone(),
-        };
-        let owner = match resource.kind.as_str() {
-            "google_logging_project_sink" => {
-                resource.project().map(|p| Owner::Project(p.to_owned()))
-            }
-            "google_logging_folder_sink" => Some(Owner::Folder(id("folder"))),
-            _ => Some(Owner::Organization(id("org_id"))),
         };
         let exclusion = |block: &Value| {
             let filter = block["filter"].as_str().unwrap_or_default();
@@ -114,7 +121,7 @@ impl Sink {
         }
         Self {
             name,
-            owner,
+            owner: owner_of(plan, resource),
             children: resource.flag("include_children", false),
             intercepts: resource.flag("intercept_children", false),
             disabled: resource.flag("disabled", false),
@@ -131,36 +138,59 @@ impl Sink {
         }
     }
 
-    fn concerns(&self, owner: &Owner) -> Option<Level> {
-        match (self.owner.as_ref()?, owner) {
-            (Owner::Project(a), Owner::Project(b)) => (a == b).then_some(Level::Own),
-            // The sample's own folder and organization are made up.
-            (Owner::Folder(_), Owner::Folder(_)) => Some(Level::Own),
-            (Owner::Organization(_), Owner::Organization(_)) => Some(Level::Own),
-            (Owner::Organization(_), _) => {
-                (self.children != Known::Is(false)).then_some(Level::Above)
-            }
-            (Owner::Folder(_), Owner::Project(_)) => {
-                (self.children != Known::Is(false)).then_some(Level::Perhaps)
-            }
-            _ => None,
+    fn concerns(&self, owner: &Owner, tree: &Tree) -> Option<Level> {
+        let own = self.owner.as_ref()?;
+        if own.may_be(owner) {
+            return Some(Level::Own);
+        }
+        if matches!(own, Owner::Project(_)) || self.children == Known::Is(false) {
+            return None;
+        }
+        match (own, tree.is_in(owner, own)) {
+            (_, Some(false)) => None,
+            (_, Some(true)) => Some(Level::Above),
+            // A plan that does not say speaks of one organization.
+            _ if matches!(owner, Owner::Organization(_)) => None,
+            (Owner::Organization(_), None) => Some(Level::Above),
+            (_, None) => Some(Level::Perhaps),
         }
     }
 
-    /// A sink above that takes entries away from those below it, and does not lead to us.
-    fn intercepts(&self, entry: &Value, owner: &Owner) -> Option<Gap> {
-        let above = matches!(self.concerns(owner)?, Level::Above | Level::Perhaps);
+    /// Whether it is above, takes entries away from those below it, and does not lead to us.
+    fn intercepts(&self, entry: &Value, owner: &Owner, tree: &Tree) -> bool {
+        let above = matches!(
+            self.concerns(owner, tree),
+            Some(Level::Above | Level::Perhaps)
+        );
         let takes = above && self.intercepts == Known::Is(true) && self.disabled != Known::Is(true);
         let elsewhere = self.ours.0 == Answer::No;
-        (takes && elsewhere && self.passes(entry) == Answer::Yes).then(|| {
-            Gap::blind(
+        takes && elsewhere && self.passes(entry) == Answer::Yes
+    }
+
+    /// What is in the way of a sink that is, or may be, below this one, which intercepts.
+    fn takes_from(&self, sink: &Self, tree: &Tree) -> Option<Gap> {
+        let (own, below) = (self.owner.as_ref()?, sink.owner.as_ref()?);
+        let is_below = match (own, below) {
+            _ if own == below => Some(false),
+            (_, Owner::Organization(_)) => Some(false),
+            (Owner::Organization(_), _) => tree.is_in(below, own).or(Some(true)),
+            _ => tree.is_in(below, own),
+        };
+        let address = &self.address;
+        match is_below {
+            Some(false) => None,
+            Some(true) => Some(Gap::blind(
                 format!(
-                    "{} takes such entries away from the sinks below it (intercept_children)",
-                    self.address
+                    "{address} takes such entries away from the sinks below it (intercept_children)"
                 ),
-                format!("in {}: intercept_children = false", self.address),
-            )
-        })
+                format!("in {address}: intercept_children = false"),
+            )),
+            None => Some(Gap::cannot_tell(format!(
+                "{address} takes such entries away from the sinks below it (intercept_children), \
+                 and whether {} is below it is not in the plan",
+                sink.address
+            ))),
+        }
     }
 
     fn passes(&self, entry: &Value) -> Answer {
@@ -245,6 +275,8 @@ struct Topics<'a> {
     read: BTreeSet<String>,
     /// Only with subscriptions that have a filter of their own.
     filtered: BTreeSet<String>,
+    /// Projects whose subscriptions were not read, and why.
+    unread: BTreeMap<&'a str, &'a str>,
 }
 
 impl<'a> Topics<'a> {
@@ -254,6 +286,11 @@ impl<'a> Topics<'a> {
             given: &given.topics,
             read: BTreeSet::new(),
             filtered: BTreeSet::new(),
+            unread: plan
+                .unread
+                .iter()
+                .filter_map(Unread::of_subscriptions)
+                .collect(),
         };
         for subscription in plan.of(&["google_pubsub_subscription"]) {
             let filtered = subscription.text("filter") != Known::Absent;
@@ -285,6 +322,10 @@ impl<'a> Topics<'a> {
             return (Answer::Yes, String::new());
         }
         let names_shown = names.iter().cloned().collect::<Vec<_>>().join(", ");
+        let unread = names
+            .iter()
+            .filter_map(|name| Some(name.strip_prefix("projects/")?.split_once('/')?.0))
+            .find_map(|project| self.unread.get(project));
         if !self.given.is_empty() {
             return (
                 Answer::No,
@@ -294,12 +335,12 @@ impl<'a> Topics<'a> {
         if names.iter().any(|name| self.read.contains(name)) {
             return (Answer::Yes, String::new());
         }
-        let why = if names.iter().any(|name| self.filtered.contains(name)) {
+        let why = if let Some(why) = unread {
+            format!("{why}; or name our topic with --topic")
+        } else if names.iter().any(|name| self.filtered.contains(name)) {
             format!("every subscription of {names_shown} has a filter of its own")
         } else {
-            format!(
-                "no subscription of {names_shown} stands in the plan; name our topic with --topic"
-            )
+            format!("no subscription of {names_shown} is known here; name our topic with --topic")
         };
         (Answer::Unknown(why.clone()), why)
     }
@@ -336,13 +377,19 @@ fn no_sink(owner: &Owner) -> Gap {
             "project",
             format!("project     = \"{project}\""),
         ),
-        Owner::Folder(_) => (
-            "no sink of a folder stands in the plan".to_owned(),
+        Owner::Folder(id) => (
+            match id.as_str() {
+                "" => "no sink of a folder stands in the plan".to_owned(),
+                id => format!("folder {id} has no sink"),
+            },
             "folder",
             "folder      = \"FOLDER\"".to_owned(),
         ),
-        Owner::Organization(_) => (
-            "no sink of the organization stands in the plan".to_owned(),
+        Owner::Organization(id) => (
+            match id.as_str() {
+                "" => "no sink of the organization stands in the plan".to_owned(),
+                id => format!("organization {id} has no sink"),
+            },
             "organization",
             "org_id      = \"ORGANIZATION\"".to_owned(),
         ),

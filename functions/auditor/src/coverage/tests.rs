@@ -1,3 +1,6 @@
+mod folders;
+mod live;
+
 use super::*;
 use crate::detection::Catalogue;
 use serde_json::json;
@@ -124,8 +127,12 @@ fn judged(detections: &[Detection], plans: &[&str], known: &Known) -> Report {
 }
 
 fn report(plans: &[&str], known: &Known) -> String {
+    told(judged(&detections(), plans, known))
+}
+
+fn told(report: Report) -> String {
     let mut text = String::new();
-    for coverage in judged(&detections(), plans, known).detections {
+    for coverage in report.detections {
         text += &format!("{:?} {}\n", coverage.state, coverage.detection);
         for gap in &coverage.gaps {
             text += &format!("  {:?}: {}\n", gap.state, gap.why);
@@ -292,27 +299,6 @@ fn one_change_blinds_or_leaves_in_doubt() {
         let plan = changed(GOOGLE_COVERED, address, name, value);
         assert_eq!(of(id, &plan, &none), expected, "{address} {name}");
     }
-}
-
-#[test]
-fn a_sink_above_may_take_entries_away() {
-    let mut plan: Value = serde_json::from_str(GOOGLE_HOLES).unwrap();
-    let resources = plan["planned_values"]["root_module"]["resources"]
-        .as_array_mut()
-        .unwrap();
-    resources.push(
-        json!({"address": "google_logging_folder_sink.legal", "mode": "managed",
-        "type": "google_logging_folder_sink", "values": {"name": "legal", "folder": "folders/77",
-            "destination": "storage.googleapis.com/legal", "include_children": true,
-            "intercept_children": true}}),
-    );
-    assert_eq!(
-        of("gcp.test.pod", &plan.to_string(), &Known::default())
-            .lines()
-            .last()
-            .unwrap(),
-        "Blind: google_logging_folder_sink.legal takes such entries away from the sinks below it (intercept_children)"
-    );
 }
 
 #[test]

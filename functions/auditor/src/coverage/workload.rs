@@ -4,7 +4,9 @@ use postern_core::finding::Category;
 use serde_json::Value;
 
 use super::Gap;
+use super::answer::Answer;
 use super::plan::{Known, Plan, Resource};
+use super::tree::{Owner, Part, Tree};
 
 const CONSTRAINT: &str = "run.allowedBinaryAuthorizationPolicies";
 
@@ -22,6 +24,8 @@ const CLOUD_RUN: [(&str, &str); 5] = [
 pub(super) struct Workloads {
     cloud_run: Vec<Workload>,
     clusters: Vec<Workload>,
+    /// Where an organization policy makes Cloud Run ask.
+    forced: Vec<Owner>,
 }
 
 #[derive(Debug)]
@@ -34,21 +38,20 @@ struct Workload {
 
 impl Workloads {
     pub(super) fn of(plan: &Plan) -> Self {
-        let forced = plan.of(&["google_org_policy_policy"]).any(forces);
+        let policies = plan.of(&["google_org_policy_policy"]);
         let mut cloud_run = Vec::new();
-        if !forced {
-            for (kind, resource_type) in CLOUD_RUN {
-                cloud_run.extend(plan.of(&[kind]).map(|resource| Workload {
-                    address: resource.address.clone(),
-                    project: resource.project().map(str::to_owned),
-                    resource_type,
-                    setting: setting(resource),
-                }));
-            }
+        for (kind, resource_type) in CLOUD_RUN {
+            cloud_run.extend(plan.of(&[kind]).map(|resource| Workload {
+                address: resource.address.clone(),
+                project: resource.project().map(str::to_owned),
+                resource_type,
+                setting: setting(resource),
+            }));
         }
         let clusters = plan.of(&["google_container_cluster"]);
         Self {
             cloud_run,
+            forced: policies.filter_map(forces).collect(),
             clusters: clusters
                 .map(|resource| Workload {
                     address: resource.address.clone(),
@@ -61,16 +64,26 @@ impl Workloads {
     }
 
     /// What in this project would never make such an entry.
-    pub(super) fn gaps(&self, entry: &Value, project: &str, category: Category) -> Vec<Gap> {
+    pub(super) fn gaps(
+        &self,
+        entry: &Value,
+        project: &str,
+        category: Category,
+        tree: &Tree,
+    ) -> Vec<Gap> {
         let kind = entry["resource"]["type"].as_str().unwrap_or_default();
         let here = |w: &&Workload| {
             w.resource_type == kind && w.project.as_deref().is_none_or(|p| p == project)
         };
+        let owner = Owner::Project(project.to_owned());
+        let unread = |part| tree.unread(part, &owner).map(Gap::cannot_tell);
         let log = entry["logName"].as_str().unwrap_or_default();
         let service = entry["protoPayload"]["serviceName"].as_str();
         if service == Some("run.googleapis.com") && log.ends_with("%2Fsystem_event") {
+            let forced = self.forced(&owner, tree);
             let gaps = self.cloud_run.iter().filter(here);
-            return gaps.filter_map(Workload::cloud_run_gap).collect();
+            let gaps = gaps.filter_map(|workload| workload.cloud_run_gap(&forced));
+            return gaps.chain(unread(Part::CloudRun)).collect();
         }
         let checked = matches!(
             category,
@@ -86,18 +99,49 @@ impl Workloads {
         }
         let gaps = self.clusters.iter().filter(here);
         gaps.filter_map(|cluster| cluster.cluster_gap(continuous))
+            .chain(unread(Part::Clusters))
             .collect()
+    }
+
+    /// Whether an organization policy makes Cloud Run ask in this project.
+    fn forced(&self, project: &Owner, tree: &Tree) -> Answer {
+        let mut forced = match tree.unread(Part::Constraint, project) {
+            Some(why) => Answer::Unknown(why.to_owned()),
+            None => Answer::No,
+        };
+        for at in &self.forced {
+            let holds = match at {
+                at if at == project => Some(true),
+                // By its number, or another one.
+                Owner::Project(id) if id.bytes().all(|b| b.is_ascii_digit()) => None,
+                Owner::Project(_) => Some(false),
+                Owner::Organization(_) => tree.is_in(project, at).or(Some(true)),
+                Owner::Folder(_) => tree.is_in(project, at),
+            };
+            forced = forced.or(match holds {
+                Some(holds) => Answer::of(holds),
+                None => Answer::Unknown(format!(
+                    "whether the organization policy of {at} ({CONSTRAINT}) holds there is not in the plan"
+                )),
+            });
+        }
+        forced
     }
 }
 
 impl Workload {
-    fn cloud_run_gap(&self) -> Option<Gap> {
+    fn cloud_run_gap(&self, forced: &Answer) -> Option<Gap> {
         let address = &self.address;
-        match &self.setting {
-            Known::Is(_) => None,
-            Known::Later => Some(later(address)),
-            Known::Absent => {
-                let remedy = if address.contains("google_cloudfunctions2_function.") {
+        match (&self.setting, forced) {
+            (Known::Is(_), _) | (_, Answer::Yes) => None,
+            (Known::Later, _) => Some(later(address)),
+            (Known::Absent, Answer::Unknown(why)) => Some(Gap::cannot_tell(format!(
+                "{address} does not ask Binary Authorization by itself: {why}"
+            ))),
+            (Known::Absent, Answer::No) => {
+                let remedy = if let Some(command) = command(address) {
+                    format!("{command} --binary-authorization=default")
+                } else if address.contains("google_cloudfunctions2_function.") {
                     format!(
                         "in service_config of {address}: binary_authorization_policy = \"projects/P/platforms/cloudRun/policies/NAME\""
                     )
@@ -125,24 +169,54 @@ impl Workload {
             Known::Absent => "DISABLED",
             Known::Later => return Some(later(address)),
         };
+        let remedy = |wanted: &str| match command(address) {
+            Some(command) => format!("{command} --binauthz-evaluation-mode={wanted}"),
+            None => {
+                format!(
+                    "in {address}: binary_authorization {{\n  evaluation_mode = \"{wanted}\"\n}}"
+                )
+            }
+        };
         if continuous && !mode.starts_with("POLICY_BINDINGS") {
             return Some(Gap::blind(
                 format!(
                     "{address} binds no policy that continuous validation could check (its evaluation mode is {mode})"
                 ),
-                format!(
-                    "in {address}: binary_authorization {{\n  evaluation_mode = \"POLICY_BINDINGS_AND_PROJECT_SINGLETON_POLICY_ENFORCE\"\n}}"
-                ),
+                remedy("POLICY_BINDINGS_AND_PROJECT_SINGLETON_POLICY_ENFORCE"),
             ));
         }
         let asked = continuous || mode.contains("PROJECT_SINGLETON_POLICY_ENFORCE");
         (!asked).then(|| {
             Gap::blind(
-                format!("{address} does not ask Binary Authorization (its evaluation mode is {mode})"),
-                format!("in {address}: binary_authorization {{\n  evaluation_mode = \"PROJECT_SINGLETON_POLICY_ENFORCE\"\n}}"),
+                format!(
+                    "{address} does not ask Binary Authorization (its evaluation mode is {mode})"
+                ),
+                remedy("PROJECT_SINGLETON_POLICY_ENFORCE"),
             )
         })
     }
+}
+
+/// The command that changes what was read, by its name at the API. Of what stands in a plan there is none.
+fn command(address: &str) -> Option<String> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':' | b'/');
+    let parts: Vec<_> = address.split('/').collect();
+    let ["projects", project, "locations", location, collection, name] = parts[..] else {
+        return None;
+    };
+    if !address.bytes().all(plain) {
+        return None;
+    }
+    let (command, place) = match collection {
+        "services" => ("run services update", "region"),
+        "jobs" => ("run jobs update", "region"),
+        "workerPools" => ("run worker-pools update", "region"),
+        "clusters" => ("container clusters update", "location"),
+        _ => return None,
+    };
+    Some(format!(
+        "gcloud {command} {name} --project={project} --{place}={location}"
+    ))
 }
 
 fn later(address: &str) -> Gap {
@@ -191,18 +265,20 @@ fn mode(resource: &Resource) -> Known<String> {
     }
 }
 
-/// An organization policy that allows only named policies, everywhere it holds. One with a condition
-/// does not hold everywhere; where the policy stands is not looked at.
-fn forces(policy: &Resource) -> bool {
+/// Where an organization policy holds that allows only named policies. One with a condition does not
+/// hold everywhere.
+fn forces(policy: &Resource) -> Option<Owner> {
     let Known::Is(name) = policy.text("name") else {
-        return false;
+        return None;
     };
+    let (owner, constraint) = name.split_once("/policies/")?;
     let rules = policy.value("spec")[0]["rules"].as_array();
     let mut rules = rules.into_iter().flatten();
-    name.ends_with(CONSTRAINT)
+    let forces = constraint == CONSTRAINT
         && rules.any(|rule| {
             let allowed = rule["values"][0]["allowed_values"].as_array();
             let condition = rule["condition"].as_array();
             allowed.is_some_and(|values| !values.is_empty()) && condition.is_none_or(Vec::is_empty)
-        })
+        });
+    forces.then(|| Owner::parse(owner))?
 }

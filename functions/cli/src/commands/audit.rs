@@ -38,7 +38,7 @@ pub(crate) async fn run(args: Args) -> Outcome {
 
 /// Which detections there are, and what is ours.
 #[derive(clap::Args)]
-struct Detections {
+pub(super) struct Detections {
     /// A directory of detections that are added to the built-in ones, or stand instead of those of
     /// the same id. Default: `audit.detections` of the configuration.
     #[arg(long, value_name = "DIR", global = true)]
@@ -49,12 +49,17 @@ struct Detections {
 }
 
 impl Detections {
-    fn catalogue(&self) -> Result<Catalogue, Failure> {
-        let config = match &self.config {
-            Some(path) => load::load(Some(path), &Process).map_err(Failure::mistake)?,
-            None => Config::default(),
-        };
-        let audit = config.audit;
+    /// The whole configuration file; without one, what holds where nothing is said.
+    pub(super) fn configuration(&self) -> Result<Config, Failure> {
+        match &self.config {
+            Some(path) => load::load(Some(path), &Process).map_err(Failure::mistake),
+            None => Ok(Config::default()),
+        }
+    }
+
+    /// The detections that are in use.
+    pub(super) fn catalogue(&self) -> Result<Catalogue, Failure> {
+        let audit = self.configuration()?.audit;
         let directory = self.detections.clone();
         let directory = directory.or(audit.detections.map(PathBuf::from));
         Catalogue::load(directory.as_deref(), &audit.trust).map_err(Failure::mistake)

@@ -1,6 +1,6 @@
 //! `postern case`: what people do with cases.
 
-mod client;
+pub(super) mod client;
 mod drill;
 mod place;
 mod read;

@@ -20,6 +20,6 @@ enum Command {
 
 pub(crate) async fn run(args: Args) -> Outcome {
     match args.command {
-        Command::Coverage(args) => coverage::run(&args),
+        Command::Coverage(args) => coverage::run(&args).await,
     }
 }

@@ -11,8 +11,9 @@ use postern_core::ports::Runtime;
 use postern_core::target::Target;
 use postern_host::environment::Process;
 use postern_host::load;
+use postern_wiring::inspection::Inspection;
 
-use self::gather::Inspection;
+use super::case::client::Client;
 use crate::data::DataArgs;
 use crate::outcome::{Exit, Failure, Outcome};
 use crate::output;
@@ -31,9 +32,15 @@ pub(crate) struct Args {
     target: Target,
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// A configuration file; of it, `endpoints.run` is used.
+    /// A configuration file; of it, `endpoints.run` is used, and nothing with --server.
     #[arg(long, value_name = "FILE", env = "POSTERN_CONFIG")]
     config: Option<PathBuf>,
+    /// The server that knows, such as `https://postern.example`, instead of a data directory.
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+    /// A file with the OIDC token that says who you are.
+    #[arg(long, value_name = "FILE", requires = "server")]
+    token_file: Option<PathBuf>,
     #[command(flatten)]
     data: DataArgs,
 }
@@ -41,6 +48,7 @@ pub(crate) struct Args {
 const EXAMPLES: &str = "\
 Examples:
   postern inspect cloud-run:demo-mart/us-east1/web
+  postern inspect cloud-run:demo-mart/us-east1/web --server https://postern.example --token-file token
   postern inspect lambda:eu-west-1/orders --data /var/lib/postern --format json | jq -r .rollback";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -56,8 +64,16 @@ pub(crate) async fn run(args: Args) -> Outcome {
         return Err(Failure::mistake("the target names no service")
             .remedy("write cloud-run:PROJECT/LOCATION/SERVICE"));
     }
-    let runtime = runtime(&args.target, args.config.as_deref())?;
-    let inspection = gather::inspect(&args.target, &args.data.data, runtime.as_deref()).await;
+    let inspection = match &args.server {
+        Some(server) => {
+            let client = Client::new(server, args.token_file.as_deref())?;
+            client.inspect(&args.target).await?
+        }
+        None => {
+            let runtime = runtime(&args.target, args.config.as_deref())?;
+            gather::inspect(&args.target, &args.data.data, runtime.as_deref()).await
+        }
+    };
     match args.format {
         Format::Text => output::print(show::text(&inspection))?,
         Format::Json => output::print_json(&inspection)?,

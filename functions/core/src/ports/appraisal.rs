@@ -1,20 +1,22 @@
 //! What the gate would say now.
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use super::Unavailable;
 use crate::reason::{Reason, Verdict};
 use crate::target::Target;
 
 /// What the gate would say of images, with its evidence.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Appraisal {
     /// One for each image that was asked about, under the name that it was asked by.
     pub images: Vec<AppraisedImage>,
 }
 
 /// What the gate would say of one image.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct AppraisedImage {
     /// The image as it was asked about.
     pub image: String,
@@ -27,7 +29,8 @@ pub struct AppraisedImage {
 }
 
 /// A verified attestation, and whose doing it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct AppraisedEvidence {
     /// The attestor, `projects/P/attestors/A`.
     pub attestor: String,

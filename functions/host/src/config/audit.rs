@@ -3,6 +3,8 @@
 use jiff::SignedDuration;
 use serde::Deserialize;
 
+use super::SecretReference;
+
 /// The auditor.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -13,6 +15,8 @@ pub struct Audit {
     pub subscriptions: Vec<String>,
     /// Subscriptions that are pulled from, `projects/P/subscriptions/S`.
     pub pull: Vec<String>,
+    /// The gate that says what images are worth, where the auditor is a process of its own.
+    pub gate: Option<RemoteGate>,
     /// Reading the logs back at their source.
     pub reconcile: Reconcile,
     /// What is ours. Sharpens the severity of detections, and switches some of them on.
@@ -27,6 +31,16 @@ pub struct Audit {
     /// After how long without an entry of an expected project (of any, if none is named) silence is
     /// a finding. Absent: never.
     pub silence_after: Option<SignedDuration>,
+}
+
+/// A gate in another process.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RemoteGate {
+    /// Its server, such as `https://gate.example`.
+    pub url: String,
+    /// The token that it is shown, `file:PATH` or `env:NAME`; its caller needs the right `decide`.
+    pub token: Option<SecretReference>,
 }
 
 /// Reading the logs back at their source, to find what was never delivered.
@@ -80,4 +94,10 @@ pub struct Endpoints {
     pub pubsub: Option<String>,
     /// The Cloud Run Admin API, instead of `https://run.googleapis.com`.
     pub run: Option<String>,
+    /// The Resource Manager, instead of `https://cloudresourcemanager.googleapis.com`.
+    pub resource_manager: Option<String>,
+    /// Organization policies, instead of `https://orgpolicy.googleapis.com`.
+    pub org_policy: Option<String>,
+    /// Kubernetes Engine, instead of `https://container.googleapis.com`.
+    pub container: Option<String>,
 }

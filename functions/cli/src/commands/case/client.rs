@@ -1,4 +1,4 @@
-//! The cases of a server, over HTTP.
+//! The cases of a server, and what it knows about targets, over HTTP.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use postern_auditor::case::{DrillRequest, Stats, Step};
 use postern_core::case::{Case, CaseAction, Drill};
 use postern_core::ports::CaseFilter;
+use postern_core::target::Target;
+use postern_wiring::inspection::Inspection;
 use reqwest::header::IF_MATCH;
 use reqwest::redirect::Policy;
 use reqwest::{RequestBuilder, Url};
@@ -26,7 +28,7 @@ const ANSWER_LIMIT: usize = 32 * 1024 * 1024;
 const TOKEN_LIMIT: u64 = 64 * 1024;
 
 /// A server, and who asks it.
-pub(super) struct Client {
+pub(crate) struct Client {
     http: reqwest::Client,
     server: Url,
     token: Option<String>,
@@ -46,7 +48,7 @@ struct Cases {
 }
 
 impl Client {
-    pub(super) fn new(server: &str, token_file: Option<&Path>) -> Result<Self, Failure> {
+    pub(crate) fn new(server: &str, token_file: Option<&Path>) -> Result<Self, Failure> {
         let server = parse(server)?;
         let mut builder = reqwest::Client::builder()
             .timeout(TIMEOUT)
@@ -59,6 +61,14 @@ impl Client {
             token: token_file.map(token).transpose()?,
             server,
         })
+    }
+
+    /// What the server knows about a target.
+    pub(crate) async fn inspect(&self, target: &Target) -> Result<Inspection, Failure> {
+        let mut url = self.url(&["inspect"])?;
+        url.query_pairs_mut()
+            .append_pair("target", &target.to_string());
+        self.answer(self.http.get(url)).await
     }
 
     pub(super) async fn list(&self, filter: &CaseFilter) -> Result<Vec<Case>, Failure> {

@@ -1,20 +1,21 @@
-//! `postern doctor coverage`: which detections are blind, by a Terraform plan or state.
+//! `postern doctor coverage`: which detections are blind, by a Terraform plan or state, or by what there
+//! is on Google Cloud.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
+mod text;
+
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use postern_auditor::coverage::live::{self, Scope};
 use postern_auditor::coverage::plan::Plan;
-use postern_auditor::coverage::{Known, Report, State, judge};
-use postern_auditor::detection::Catalogue;
-use postern_host::environment::Process;
-use postern_host::load::load;
+use postern_auditor::coverage::{Known, State, judge};
+use postern_host::config::Config;
 use serde_json::json;
 
-use crate::escape::terminal;
+use crate::commands::audit::Detections;
 use crate::outcome::{Exit, Failure, Outcome};
 use crate::output;
 
@@ -24,26 +25,44 @@ const LIMIT: u64 = 256 * 1024 * 1024;
 /// Say which detections are blind, and what mends it.
 ///
 /// Takes every entry that a detection must fire on and asks: is its log on? does a sink, or a trail and a
-/// rule, pass it on to us? does what runs ask Binary Authorization at all? Reads the JSON of a Terraform plan
-/// or state; several are taken together. What cannot be told is never taken for covered. Detections about
-/// a cloud of which nothing stands in the plan are not judged.
+/// rule, pass it on to us? does what runs ask Binary Authorization at all? What cannot be told is never
+/// taken for covered.
+///
+/// With --plan, reads the JSON of a Terraform plan or state; several are taken together. Without, reads what
+/// there is on Google Cloud, as whoever `gcloud auth application-default login` says: sinks and audit
+/// configurations up to the organization, organization policies, Cloud Run, clusters and subscriptions of the
+/// projects, folders and organizations that are named, with everything in them. A part that cannot be read
+/// leaves in doubt what depends on it. What there is on AWS is not read yet; use the plan of its trails.
 ///
 /// Exits with 0 if every detection is covered, 1 if one is blind, 3 if one cannot be told.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// What `terraform show -json` prints of a plan or a state; may be given several times.
-    #[arg(long, value_name = "FILE", required = true)]
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present_any = ["project", "folder", "organization"]
+    )]
     plan: Vec<PathBuf>,
-    /// Postern's configuration: its `audit.projects` must be covered as well.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// A topic that Postern reads; without one, every topic with a subscription in the plan is.
-    #[arg(long, value_name = "projects/P/topics/T")]
-    topic: Vec<String>,
-    /// A project that must be covered, besides those in the plan.
+    /// A project to read. With --plan: one that must be covered, besides those in the plan.
     #[arg(long, value_name = "ID")]
     project: Vec<String>,
+    /// A folder to read, with everything in it.
+    #[arg(long, value_name = "NUMBER", conflicts_with = "plan")]
+    folder: Vec<String>,
+    /// An organization to read, with everything in it.
+    #[arg(long, value_name = "NUMBER", conflicts_with = "plan")]
+    organization: Vec<String>,
+    /// A region of Cloud Run to read; without one, each where the project may use it.
+    #[arg(long, value_name = "REGION", conflicts_with = "plan")]
+    region: Vec<String>,
+    /// A topic that Postern reads; without one, every topic with a subscription is.
+    #[arg(long, value_name = "projects/P/topics/T")]
+    topic: Vec<String>,
+    /// Of its configuration, `audit.projects` must be covered as well, and `endpoints` are asked.
+    #[command(flatten)]
+    detections: Detections,
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }
@@ -52,6 +71,8 @@ const EXAMPLES: &str = "\
 Examples:
   terraform plan -out plan && terraform show -json plan > plan.json
   postern doctor coverage --plan plan.json
+  postern doctor coverage --project demo-mart --region us-east1
+  postern doctor coverage --organization 123456789012 --topic projects/acme-audit/topics/postern
   postern doctor coverage --plan org.json --plan project.json \\
       --topic projects/acme-audit/topics/postern --format json | jq '.detections[] | select(.state == \"BLIND\")'";
 
@@ -63,27 +84,29 @@ enum Format {
     Json,
 }
 
-pub(super) fn run(args: &Args) -> Outcome {
-    let mut plan = Plan::default();
-    for path in &args.plan {
-        plan.extend(read(path)?);
-    }
-    let mut projects: BTreeSet<String> = args.project.iter().cloned().collect();
-    if let Some(path) = &args.config {
-        projects.extend(configured(path)?);
-    }
+pub(super) async fn run(args: &Args) -> Outcome {
+    let config = args.detections.configuration()?;
+    let catalogue = args.detections.catalogue()?;
+    let topics = args.topic.iter().map(|topic| named(topic));
     let known = Known {
-        topics: args
-            .topic
-            .iter()
-            .map(|topic| named(topic))
-            .collect::<Result<_, _>>()?,
-        projects,
+        topics: topics.collect::<Result<_, _>>()?,
+        projects: match args.plan.is_empty() {
+            true => BTreeSet::new(),
+            false => args
+                .project
+                .iter()
+                .cloned()
+                .chain(configured(&config))
+                .collect(),
+        },
     };
-    let catalogue = Catalogue::embedded().map_err(Failure::undetermined)?;
+    let plan = match args.plan.is_empty() {
+        true => there_is(args, &config).await?,
+        false => planned(&args.plan)?,
+    };
     let report = judge(catalogue.iter(), &plan, &known).map_err(Failure::undetermined)?;
     match args.format {
-        Format::Text => output::print(text(&report))?,
+        Format::Text => output::print(text::text(&report))?,
         Format::Json => output::print_json(&json!({
             "apiVersion": "postern/v1",
             "kind": "CoverageReport",
@@ -95,10 +118,10 @@ pub(super) fn run(args: &Args) -> Outcome {
         Some(State::Covered) => Ok(Exit::Done),
         Some(State::Blind) => Ok(Exit::No),
         Some(State::CannotTell) => Ok(Exit::Undetermined),
-        None => Err(
-            Failure::undetermined("nothing of Google Cloud or AWS stands in the plan")
-                .remedy("name the plan of the sinks, trails and rules with --plan"),
-        ),
+        None => Err(Failure::undetermined(
+            "nothing of Google Cloud or AWS was read to judge them by",
+        )
+        .remedy("name the plan of the sinks, trails and rules with --plan")),
     }
 }
 
@@ -118,17 +141,39 @@ fn read(path: &Path) -> Result<Plan, Failure> {
     Plan::parse(&json).map_err(|error| wrong(&error))
 }
 
+fn planned(files: &[PathBuf]) -> Result<Plan, Failure> {
+    let mut plan = Plan::default();
+    for path in files {
+        plan.extend(read(path)?);
+    }
+    Ok(plan)
+}
+
+/// What there is, of what the command line names and of the projects of the configuration.
+async fn there_is(args: &Args, config: &Config) -> Result<Plan, Failure> {
+    let projects = args.project.iter().cloned().chain(configured(config));
+    let projects = projects.map(|id| format!("projects/{id}"));
+    let folders = args.folder.iter().map(|id| format!("folders/{id}"));
+    let organizations = args
+        .organization
+        .iter()
+        .map(|id| format!("organizations/{id}"));
+    let resources: BTreeSet<String> = projects.chain(folders).chain(organizations).collect();
+    let names: Vec<String> = resources.iter().cloned().collect();
+    let reader = postern_wiring::estate(&names, config)?;
+    let scope = Scope {
+        resources,
+        regions: args.region.iter().cloned().collect(),
+        topics_are_known: !args.topic.is_empty(),
+    };
+    Ok(live::read(reader, &scope).await)
+}
+
 /// The projects among what the auditor expects entries of; accounts and organizations are others.
-fn configured(path: &Path) -> Result<Vec<String>, Failure> {
-    let config = load(Some(path), &Process).map_err(Failure::mistake)?;
+fn configured(config: &Config) -> impl Iterator<Item = String> {
     let is_project =
-        |name: &String| !name.contains('/') && !name.bytes().all(|byte| byte.is_ascii_digit());
-    Ok(config
-        .audit
-        .projects
-        .into_iter()
-        .filter(is_project)
-        .collect())
+        |name: &&String| !name.contains('/') && !name.bytes().all(|byte| byte.is_ascii_digit());
+    config.audit.projects.iter().filter(is_project).cloned()
 }
 
 fn named(topic: &str) -> Result<String, Failure> {
@@ -138,126 +183,5 @@ fn named(topic: &str) -> Result<String, Failure> {
         }
         _ => Err(Failure::mistake(format_args!("{topic:?} is no topic"))
             .remedy("write projects/PROJECT/topics/TOPIC")),
-    }
-}
-
-/// The detections with what is in their way, worst first, then what mends each.
-fn text(report: &Report) -> String {
-    let mut text = String::new();
-    let mut remedies: BTreeMap<&str, &str> = BTreeMap::new();
-    for state in [State::Blind, State::CannotTell, State::Covered] {
-        for coverage in report.detections.iter().filter(|d| d.state == state) {
-            let _ = writeln!(text, "{:<11}  {}", word(state), coverage.detection);
-            for gap in &coverage.gaps {
-                let _ = writeln!(text, "             {}", terminal(&gap.why));
-                if let Some(remedy) = &gap.remedy {
-                    remedies.insert(&gap.why, remedy);
-                }
-            }
-        }
-    }
-    if !remedies.is_empty() {
-        let _ = writeln!(text, "\nWhat mends it");
-    }
-    for (why, remedy) in remedies {
-        let _ = writeln!(text, "  {}:", terminal(why));
-        for line in remedy.lines() {
-            let _ = writeln!(text, "    {}", terminal(line));
-        }
-    }
-    let count = |state| {
-        report
-            .detections
-            .iter()
-            .filter(|d| d.state == state)
-            .count()
-    };
-    let _ = write!(
-        text,
-        "\n{} covered, {} blind, {} cannot be told",
-        count(State::Covered),
-        count(State::Blind),
-        count(State::CannotTell)
-    );
-    if !report.not_judged.is_empty() {
-        let _ = write!(
-            text,
-            ", {} not judged: nothing of their cloud stands in the plan",
-            report.not_judged.len()
-        );
-    }
-    text
-}
-
-fn word(state: State) -> &'static str {
-    match state {
-        State::Covered => "covered",
-        State::Blind => "blind",
-        State::CannotTell => "cannot tell",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use postern_auditor::coverage::{Coverage, Gap};
-    use postern_core::finding::{Category, Severity};
-
-    use super::*;
-
-    #[test]
-    fn the_report_is_told_worst_first_and_harmlessly() {
-        let coverage = |detection: &str, state, gaps| Coverage {
-            detection: detection.to_owned(),
-            title: "-".to_owned(),
-            severity: Severity::High,
-            category: Category::TrustChain,
-            state,
-            gaps,
-        };
-        let gap = |state, why: &str, remedy: Option<&str>| Gap {
-            state,
-            why: why.to_owned(),
-            remedy: remedy.map(str::to_owned),
-            samples: BTreeSet::new(),
-        };
-        let report = Report {
-            detections: vec![
-                coverage("gcp.a", State::Covered, vec![]),
-                coverage(
-                    "gcp.b",
-                    State::CannotTell,
-                    vec![gap(
-                        State::CannotTell,
-                        "sink \u{1b}[2Jx\u{202e} is unclear",
-                        None,
-                    )],
-                ),
-                coverage(
-                    "gcp.c",
-                    State::Blind,
-                    vec![gap(
-                        State::Blind,
-                        "project demo-mart has no sink",
-                        Some("resource {\n  a = 1\n}"),
-                    )],
-                ),
-            ],
-            not_judged: vec!["aws.d".to_owned()],
-        };
-        insta::assert_snapshot!(text(&report), @r"
-        blind        gcp.c
-                     project demo-mart has no sink
-        cannot tell  gcp.b
-                     sink \u{1b}[2Jx\u{202e} is unclear
-        covered      gcp.a
-
-        What mends it
-          project demo-mart has no sink:
-            resource {
-              a = 1
-            }
-
-        1 covered, 1 blind, 1 cannot be told, 1 not judged: nothing of their cloud stands in the plan
-        ");
     }
 }

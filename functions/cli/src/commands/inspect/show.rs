@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::gather::{Attested, Conformant, Decided, Inspection, OpenCase, Part, Revision};
+use postern_wiring::inspection::{
+    Attested, Conformant, Decided, Inspection, OpenCase, Part, Revision,
+};
+
 use crate::escape::terminal;
 
 pub(super) fn text(inspection: &Inspection) -> String {

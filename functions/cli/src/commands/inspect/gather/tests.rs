@@ -1,6 +1,6 @@
 use async_trait::async_trait;
-use postern_core::entry::Entry;
-use postern_core::ports::{Journal as _, Unavailable};
+use postern_core::entry::{Entry, Record};
+use postern_core::ports::{Journal as _, RunningRevision, RuntimeState, Unavailable};
 use serde_json::json;
 use tempfile::TempDir;
 
