@@ -65,7 +65,7 @@ impl Index {
         let method = last_part(head.method);
         let bare = undated(head.stream, method);
         let logged = self.methods.get(method);
-        let undated = self.methods.get(bare).filter(|_| bare != method);
+        let undated = (bare != method).then(|| self.methods.get(bare)).flatten();
         let again = move |place: &&usize| !logged.is_some_and(|list| list.contains(place));
         slice(logged)
             .iter()
