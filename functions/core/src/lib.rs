@@ -14,6 +14,7 @@ pub mod event;
 pub mod evidence;
 pub mod finding;
 pub mod image;
+pub mod ledger;
 pub mod memory;
 pub mod occurrence;
 pub mod payload;

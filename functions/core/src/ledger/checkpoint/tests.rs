@@ -1,0 +1,87 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn checkpoint() -> Checkpoint {
+    Checkpoint {
+        origin: "postern.example.com/demo".to_owned(),
+        size: 1234,
+        root: [7; 32],
+    }
+}
+
+fn note() -> SignedNote {
+    SignedNote {
+        text: checkpoint().to_string(),
+        signatures: vec![NoteSignature {
+            name: "postern.example.com/demo".to_owned(),
+            key_id: [1, 2, 3, 4],
+            signature: b"signature".to_vec(),
+        }],
+    }
+}
+
+#[test]
+fn a_checkpoint_has_the_form_of_its_specification() {
+    insta::assert_snapshot!(note().to_string(), @r"
+    postern.example.com/demo
+    1234
+    BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=
+
+    — postern.example.com/demo AQIDBHNpZ25hdHVyZQ==
+    ");
+}
+
+#[test]
+fn what_is_written_is_read() {
+    let read = SignedNote::parse(&note().to_string()).unwrap();
+    assert_eq!(read, note());
+    assert_eq!(Checkpoint::parse(&read.text), Ok(checkpoint()));
+}
+
+#[test]
+fn extensions_say_nothing() {
+    let text = format!("{}something else\n", checkpoint());
+    assert_eq!(Checkpoint::parse(&text), Ok(checkpoint()));
+}
+
+#[rstest::rstest]
+#[case::no_end("a\n1\nBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=")]
+#[case::leading_zero("a\n01\nBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=\n")]
+#[case::sign("a\n+1\nBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=\n")]
+#[case::too_many("a\n18446744073709551616\nBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=\n")]
+#[case::short_root("a\n1\nBwcH\n")]
+#[case::no_root("a\n1\n")]
+#[case::origin("a b\n1\nBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=\n")]
+#[case::empty_line("a\n1\nBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=\n\nx\n")]
+fn what_is_no_checkpoint_is_refused(#[case] text: &str) {
+    assert!(Checkpoint::parse(text).is_err());
+}
+
+#[rstest::rstest]
+#[case::unsigned("a\n1\nx\n")]
+#[case::no_end("a\n\n\u{2014} a AQIDBHNpZ25hdHVyZQ==")]
+#[case::hyphen("a\n\n- a AQIDBHNpZ25hdHVyZQ==\n")]
+#[case::no_signature("a\n\n\u{2014} a AQIDBA==\n")]
+#[case::no_base64("a\n\n\u{2014} a !!!\n")]
+#[case::control("a\u{7}\n\n\u{2014} a AQIDBHNpZ25hdHVyZQ==\n")]
+fn what_is_no_note_is_refused(#[case] text: &str) {
+    assert!(SignedNote::parse(text).is_err());
+    let long = format!("{}{}", "a\n".repeat(NOTE_LIMIT), note());
+    assert!(matches!(
+        SignedNote::parse(&long),
+        Err(NoteError::TooLarge(_))
+    ));
+}
+
+proptest! {
+    #[test]
+    fn no_text_breaks_anything(text in "\\PC{0,20}(\n\\PC{0,50}){0,6}\n?") {
+        if let Ok(note) = SignedNote::parse(&text) {
+            prop_assert_eq!(SignedNote::parse(&note.to_string()), Ok(note));
+        }
+        if let Ok(checkpoint) = Checkpoint::parse(&text) {
+            prop_assert!(text.starts_with(checkpoint.to_string().trim_end()));
+        }
+    }
+}
