@@ -14,6 +14,7 @@ mod attestor;
 mod cache;
 mod error;
 mod key_id;
+mod note;
 mod pem;
 #[cfg(feature = "pgp")]
 mod pgp;
@@ -28,6 +29,7 @@ pub use attestor::{TrustedAttestor, TrustedKey, UnusableKey};
 pub use cache::{Checked, EvidenceCache, EvidenceKey, Rejection, Verified};
 pub use error::{KeyError, SignatureError};
 pub use key_id::{KeyId, key_id, pkix_key_id};
+pub use note::NoteKey;
 #[cfg(feature = "pgp")]
 pub use pgp::PgpKey;
 pub use pkix::PkixKey;

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use postern_core::decision::Decision;
 use postern_core::entry::{Entry, Record};
+use postern_core::ledger::tree::leaf_hash;
 use postern_core::ports::{Journal, Unavailable};
 use sqlx::FromRow;
 use sqlx::sqlite::SqliteRow;
@@ -10,7 +11,7 @@ use sqlx::sqlite::SqliteRow;
 use crate::cases;
 use crate::deployments;
 use crate::error::StoreError;
-use crate::prepared::{self, Prepared};
+use crate::prepared::Prepared;
 use crate::rows::{Transaction, micros};
 use crate::store::Store;
 
@@ -90,7 +91,7 @@ impl StoredEntry {
         let (position, id, canonical, leaf): (i64, String, Vec<u8>, Vec<u8>) =
             FromRow::from_row(row)?;
         let what = || format!("journal entry {id}");
-        let leaf_hash = prepared::leaf_hash(&canonical);
+        let leaf_hash = leaf_hash(&canonical);
         if leaf != leaf_hash {
             return Err(StoreError::row(
                 what(),

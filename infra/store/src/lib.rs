@@ -16,6 +16,7 @@ mod deployments;
 mod error;
 pub mod files;
 mod journal;
+mod ledger;
 mod memory;
 mod outbox;
 mod prepared;

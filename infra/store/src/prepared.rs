@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use postern_core::entry::Entry;
-use sha2::{Digest as _, Sha256};
+use postern_core::ledger::tree::leaf_hash;
 
 use crate::error::StoreError;
 
@@ -49,15 +49,6 @@ impl Prepared {
         }
         Ok(all)
     }
-}
-
-/// The hash of a leaf of a Merkle tree (RFC 6962, section 2.1).
-pub(crate) fn leaf_hash(canonical: &[u8]) -> [u8; 32] {
-    Sha256::new()
-        .chain_update([0])
-        .chain_update(canonical)
-        .finalize()
-        .into()
 }
 
 #[cfg(test)]
