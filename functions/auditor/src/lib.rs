@@ -17,6 +17,7 @@ mod glob;
 pub mod http;
 pub mod input;
 mod journal;
+pub mod ledger;
 pub mod owners;
 pub mod parse;
 pub mod pull;

@@ -35,7 +35,10 @@ impl NoteKey {
     /// Whether the note has a signature of this key under this name.
     pub fn signed(&self, note: &SignedNote, name: &str) -> bool {
         let id = key_id(self.0.spki());
-        let mut own = note.signatures.iter().filter(|s| s.name == name && s.key_id == id);
+        let mut own = note
+            .signatures
+            .iter()
+            .filter(|s| s.name == name && s.key_id == id);
         own.any(|one| self.0.verify(note.text.as_bytes(), &one.signature).is_ok())
     }
 }
@@ -62,7 +65,9 @@ mod tests {
             root: [3; 32],
         };
         let text = checkpoint.to_string();
-        let signature = signer.sign_at(text.as_bytes(), jiff::Timestamp::UNIX_EPOCH).unwrap();
+        let signature = signer
+            .sign_at(text.as_bytes(), jiff::Timestamp::UNIX_EPOCH)
+            .unwrap();
         SignedNote {
             signatures: vec![key.line(NAME, signature)],
             text,

@@ -19,6 +19,7 @@ mod gcloud;
 mod inspect;
 mod issuing;
 mod kms;
+mod ledger;
 mod openpgp;
 mod outages;
 mod peers;

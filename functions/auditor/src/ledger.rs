@@ -1,0 +1,140 @@
+//! The ledger: signs what the journal is by now, exports it, and verifies an export with nothing but
+//! the public key.
+
+mod export;
+mod verify;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use postern_core::ledger::checkpoint::{NoteError, check_origin};
+use postern_core::ledger::{Checkpoint, SignedNote, tree};
+use postern_core::ports::{Head, LedgerStore, Signer, SignerKey, Unavailable};
+use postern_verify::NoteKey;
+
+pub use self::export::{NotExported, Selection, export, export_one};
+pub use self::verify::{Broken, Earlier, Gap, NotVerified, Verified, Verifier, verify};
+
+/// Signs checkpoints of a ledger.
+pub struct Ledger {
+    store: Arc<dyn LedgerStore>,
+    origin: String,
+    signer: Arc<dyn Signer>,
+}
+
+/// Why there is no checkpoint.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LedgerError {
+    /// The store or the key cannot be reached.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// Its name cannot be signed.
+    #[error(transparent)]
+    Origin(NoteError),
+    /// The key is of another kind.
+    #[error("checkpoints are signed with ECDSA P-256: {0}")]
+    Key(String),
+    /// The signer's answer is no signature of its key.
+    #[error("the key signed something else than what it was given")]
+    Signature,
+    /// What was signed before cannot be read.
+    #[error("the checkpoint that was signed last cannot be read: {0}")]
+    Last(NoteError),
+    /// What is there now does not begin with what was signed before.
+    #[error(
+        "the journal of {now} entries does not begin with the {then} entries that were signed: it was \
+         changed, cut or replaced, and is not signed again"
+    )]
+    Forked {
+        /// Entries then.
+        then: u64,
+        /// Entries now.
+        now: u64,
+    },
+    /// Another ledger was signed here.
+    #[error("the checkpoint that was signed last is of {0:?}")]
+    OtherOrigin(String),
+}
+
+impl Ledger {
+    /// Signs for this ledger, under this name, with this key.
+    ///
+    /// # Errors
+    /// If it can be no name.
+    pub fn new(
+        store: Arc<dyn LedgerStore>,
+        origin: impl Into<String>,
+        signer: Arc<dyn Signer>,
+    ) -> Result<Self, LedgerError> {
+        let origin = origin.into();
+        check_origin(&origin).map_err(LedgerError::Origin)?;
+        Ok(Self {
+            store,
+            origin,
+            signer,
+        })
+    }
+
+    /// Takes in what the journal holds by now, and signs it, if it begins with what was signed before.
+    /// Where nothing was added, that is what was signed.
+    ///
+    /// # Errors
+    /// See [`LedgerError`]. Nothing is ever signed that contradicts what was signed before.
+    pub async fn checkpoint(&self, now: Timestamp) -> Result<SignedNote, LedgerError> {
+        let head = self.store.grow().await?;
+        if let Some(last) = self.store.last_checkpoint().await? {
+            let note = SignedNote::parse(&last).map_err(LedgerError::Last)?;
+            let last = Checkpoint::parse(&note.text).map_err(LedgerError::Last)?;
+            self.extends(head, &last).await?;
+            if last.size == head.size {
+                return Ok(note);
+            }
+        }
+        let note = self.signed(head).await?;
+        let text = note.to_string();
+        self.store.keep_checkpoint(head.size, now, &text).await?;
+        Ok(note)
+    }
+
+    async fn extends(&self, head: Head, last: &Checkpoint) -> Result<(), LedgerError> {
+        if last.origin != self.origin {
+            return Err(LedgerError::OtherOrigin(last.origin.clone()));
+        }
+        let growth = self.store.prove_growth(last.size, head.size).await?;
+        let (old, new) = ((last.size, last.root), (head.size, head.root));
+        match growth {
+            Some(proof) if tree::is_consistent(old, new, &proof) => Ok(()),
+            _ => Err(LedgerError::Forked {
+                then: last.size,
+                now: head.size,
+            }),
+        }
+    }
+
+    async fn signed(&self, head: Head) -> Result<SignedNote, LedgerError> {
+        let key = match self.signer.public_key().await? {
+            SignerKey::Pkix(pem) => NoteKey::from_pem(&pem),
+            SignerKey::Pgp(_) => return Err(LedgerError::Key("it is an OpenPGP key".to_owned())),
+        };
+        let key = key.map_err(|error| LedgerError::Key(error.to_string()))?;
+        let checkpoint = Checkpoint {
+            origin: self.origin.clone(),
+            size: head.size,
+            root: head.root,
+        };
+        let text = checkpoint.to_string();
+        let signature = self.signer.sign(text.as_bytes()).await?;
+        let note = SignedNote {
+            signatures: vec![key.line(&self.origin, signature)],
+            text,
+        };
+        match key.signed(&note, &self.origin) {
+            true => Ok(note),
+            false => Err(LedgerError::Signature),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

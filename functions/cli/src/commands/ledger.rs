@@ -1,0 +1,82 @@
+//! `postern ledger`: the record, signed, proven and verified.
+
+mod checkpoint;
+mod export;
+mod prove;
+mod verify;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use postern_core::ledger::SignedNote;
+use postern_core::ports::LedgerStore;
+
+use super::key::read;
+use crate::outcome::{Failure, Outcome};
+
+/// Sign the record, prove what is in it, and verify it.
+///
+/// Every decision, event, finding and step of a case is an entry of one Merkle tree (RFC 6962). A
+/// signed checkpoint says all of them at once: whoever keeps one can prove later that nothing before it
+/// was changed.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Checkpoint(checkpoint::Args),
+    Export(export::Args),
+    Prove(prove::Args),
+    Verify(verify::Args),
+}
+
+pub(crate) async fn run(args: Args) -> Outcome {
+    match args.command {
+        Command::Checkpoint(args) => checkpoint::run(&args).await,
+        Command::Export(args) => export::run(&args).await,
+        Command::Prove(args) => prove::run(&args).await,
+        Command::Verify(args) => verify::run(&args).await,
+    }
+}
+
+/// The most that is read of a checkpoint, in bytes.
+const MAX_NOTE: u64 = 16 * 1024;
+
+/// A checkpoint in a file.
+fn note_in(path: &Path) -> Result<SignedNote, Failure> {
+    let text = String::from_utf8_lossy(&read(path, MAX_NOTE)?).into_owned();
+    let wrong = |error| Failure::mistake(format_args!("{}: {error}", path.display()));
+    SignedNote::parse(&text).map_err(wrong)
+}
+
+/// The checkpoint that is meant: the one in a file, or else the one that was signed last.
+async fn meant(file: Option<&Path>, store: &dyn LedgerStore) -> Result<SignedNote, Failure> {
+    if let Some(file) = file {
+        return note_in(file);
+    }
+    let last = store
+        .last_checkpoint()
+        .await
+        .map_err(Failure::undetermined)?;
+    let last = last.ok_or_else(|| {
+        Failure::mistake("nothing was signed yet")
+            .remedy("postern ledger checkpoint --key file:KEY")
+    })?;
+    SignedNote::parse(&last).map_err(Failure::not_so)
+}
+
+/// Where to write: a file, which is not there yet, or standard output.
+fn writer(out: Option<&PathBuf>) -> Result<Box<dyn Write>, Failure> {
+    let Some(path) = out else {
+        return Ok(Box::new(std::io::stdout().lock()));
+    };
+    let file = std::fs::File::create_new(path).map_err(|error| {
+        Failure::mistake(format_args!("{}: {error}", path.display()))
+            .remedy("name a file that is not there yet")
+    })?;
+    Ok(Box::new(std::io::BufWriter::new(file)))
+}

@@ -1,0 +1,66 @@
+//! `postern ledger export`.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use postern_auditor::ledger::{NotExported, Selection, export};
+
+use super::{meant, writer};
+use crate::data::{DataArgs, existing_store};
+use crate::outcome::{Exit, Failure, Outcome};
+use crate::output;
+
+/// Write the record, or a part of it, so that anybody can verify it offline.
+///
+/// One JSON object per line: first the signed checkpoint, then the entries in their canonical form. Of a
+/// part (`--since`, `--until`, `--case`) each entry comes with the proof that it stands in the checkpoint.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// The checkpoint to export under, in place of the one that was signed last.
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+    /// Only entries recorded at this time (RFC 3339) or later.
+    #[arg(long, value_name = "TIME")]
+    since: Option<Timestamp>,
+    /// Only entries recorded before this time.
+    #[arg(long, value_name = "TIME")]
+    until: Option<Timestamp>,
+    /// Only what is about this case.
+    #[arg(long, value_name = "ID")]
+    case: Option<String>,
+    /// Where to; nothing is standard output. A file must not be there yet.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    data: DataArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  postern ledger export --out record.ndjson
+  postern ledger export --since 2026-10-01T00:00:00Z --until 2026-11-01T00:00:00Z --out october.ndjson
+  postern ledger export --case 01J… | postern ledger verify - --key ledger.pub";
+
+pub(super) async fn run(args: &Args) -> Outcome {
+    let store = existing_store(&args.data.data).await?;
+    let note = meant(args.checkpoint.as_deref(), &store).await?;
+    let selection = Selection {
+        since: args.since,
+        until: args.until,
+        case: args.case.clone(),
+        entry: None,
+    };
+    let mut to = writer(args.out.as_ref())?;
+    let written = export(&store, &note, &selection, &mut to).await;
+    let count = written.map_err(failed)?;
+    output::note(format_args!("{count} entries"));
+    Ok(Exit::Done)
+}
+
+pub(super) fn failed(error: NotExported) -> Failure {
+    match error {
+        NotExported::Broken(broken) => Failure::not_so(broken),
+        error => Failure::undetermined(error),
+    }
+}

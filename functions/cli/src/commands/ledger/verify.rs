@@ -1,0 +1,197 @@
+//! `postern ledger verify`.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use postern_auditor::ledger::{Earlier, NotVerified, Verified, verify};
+use postern_verify::NoteKey;
+use serde_json::json;
+
+use super::{meant, note_in};
+use crate::commands::key::{MAX_KEY, read};
+use crate::data::existing_store;
+use crate::escape;
+use crate::outcome::{Exit, Failure, Outcome};
+use crate::output;
+
+/// Verify an export, or a data directory, with nothing but the public key.
+///
+/// Exits with 0 if everything adds up and with 1 at the first thing that does not. Says what cannot be
+/// proven as well: without a checkpoint that was kept elsewhere, nobody can tell whether the whole record
+/// was replaced by whoever holds the key.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// The export; `-` is standard input. Nothing: the data directory.
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// The public key, PEM.
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// A checkpoint that was kept: the record has to begin with it. Several are allowed.
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Vec<PathBuf>,
+    /// How the result is printed.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// The data directory, where no export is named.
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "POSTERN_DATA",
+        default_value = "postern-data"
+    )]
+    data: PathBuf,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  postern ledger verify record.ndjson --key ledger.pub --checkpoint kept.txt
+  postern ledger verify --data postern-data --key ledger.pub --format json";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+pub(super) async fn run(args: &Args) -> Outcome {
+    let pem = read(&args.key, MAX_KEY)?;
+    let key = NoteKey::from_pem(&String::from_utf8_lossy(&pem)).map_err(|error| {
+        Failure::mistake(format_args!("{}: {error}", args.key.display()))
+            .remedy("name the public half: openssl pkey -in ledger.pem -pubout")
+    })?;
+    let kept = args
+        .checkpoint
+        .iter()
+        .map(|path| note_in(path).map(Earlier));
+    let kept: Vec<_> = kept.collect::<Result<_, _>>()?;
+    let verified = match &args.file {
+        Some(file) => verify(&mut *open(file)?, &key, &kept),
+        None => {
+            let exported = exported(args).await?;
+            verify(&mut BufReader::new(exported), &key, &kept)
+        }
+    };
+    let verified = verified.map_err(|error| match error {
+        NotVerified::Broken(broken) => Failure::not_so(broken),
+        NotVerified::Read(error) => Failure::undetermined(error),
+    })?;
+    match args.format {
+        Format::Text => output::print_bytes(text(&verified).as_bytes())?,
+        Format::Json => output::print_json(&json(&verified))?,
+    }
+    Ok(Exit::Done)
+}
+
+fn open(file: &std::path::Path) -> Result<Box<dyn BufRead>, Failure> {
+    if file.as_os_str() == "-" {
+        return Ok(Box::new(io::stdin().lock()));
+    }
+    let opened = File::open(file).map_err(|error| {
+        Failure::mistake(format_args!("{}: {error}", file.display()))
+            .remedy("name an export: postern ledger export --out FILE")
+    })?;
+    Ok(Box::new(BufReader::new(opened)))
+}
+
+/// The record of the data directory, exported to a file that nobody sees.
+async fn exported(args: &Args) -> Result<File, Failure> {
+    let store = existing_store(&args.data).await?;
+    let note = meant(None, &store).await?;
+    let mut file = tempfile::tempfile().map_err(Failure::undetermined)?;
+    let mut to = io::BufWriter::new(&mut file);
+    let written =
+        postern_auditor::ledger::export(&store, &note, &Default::default(), &mut to).await;
+    written.map_err(super::export::failed)?;
+    to.flush().map_err(Failure::undetermined)?;
+    drop(to);
+    io::Seek::rewind(&mut file).map_err(Failure::undetermined)?;
+    Ok(file)
+}
+
+fn text(verified: &Verified) -> String {
+    let checkpoint = &verified.checkpoint;
+    let mut lines = vec![
+        format!(
+            "{} entries of the {} that were signed: all as they were recorded",
+            verified.entries, checkpoint.size
+        ),
+        format!(
+            "ledger {}, root {}",
+            checkpoint.origin,
+            hex::encode(checkpoint.root)
+        ),
+    ];
+    if let Some((first, last)) = verified.period {
+        lines.push(format!("recorded from {first} to {last}"));
+    }
+    lines.extend(
+        verified
+            .begins_with
+            .iter()
+            .map(|size| format!("begins with the checkpoint of {size} entries that was kept")),
+    );
+    lines.extend(
+        unproven(verified)
+            .into_iter()
+            .map(|text| format!("NOT PROVEN: {text}")),
+    );
+    lines.extend(verified.gaps.iter().map(|gap| {
+        let summary = escape::terminal(&gap.summary);
+        format!("GAP: entry {}, {}: {summary}", gap.index, gap.at)
+    }));
+    let more = verified
+        .gap_count
+        .saturating_sub(verified.gaps.len() as u64);
+    if more > 0 {
+        lines.push(format!("GAP: and {more} more"));
+    }
+    lines.join("\n") + "\n"
+}
+
+/// What this export cannot prove.
+fn unproven(verified: &Verified) -> Vec<String> {
+    let mut unproven = Vec::new();
+    if verified.begins_with.is_empty() {
+        unproven.push(
+            "that the record was not replaced as a whole by whoever holds the key: no checkpoint that was \
+             kept elsewhere was compared (--checkpoint FILE)"
+                .to_owned(),
+        );
+    }
+    if !verified.selection.is_everything() {
+        unproven
+            .push("that nothing else was to be selected: this is a part of the record".to_owned());
+    }
+    unproven.extend(verified.not_compared.iter().map(|size| {
+        format!("that the record begins with the {size} entries that were kept: that takes a whole export")
+    }));
+    unproven
+}
+
+fn json(verified: &Verified) -> serde_json::Value {
+    let gaps: Vec<_> = verified
+        .gaps
+        .iter()
+        .map(|gap| json!({"index": gap.index, "at": gap.at, "summary": gap.summary}))
+        .collect();
+    json!({
+        "apiVersion": "postern/v1",
+        "kind": "LedgerVerification",
+        "origin": verified.checkpoint.origin,
+        "size": verified.checkpoint.size,
+        "root": hex::encode(verified.checkpoint.root),
+        "entries": verified.entries,
+        "from": verified.period.map(|period| period.0),
+        "to": verified.period.map(|period| period.1),
+        "beginsWith": verified.begins_with,
+        "notProven": unproven(verified),
+        "gaps": gaps,
+        "gapCount": verified.gap_count,
+    })
+}

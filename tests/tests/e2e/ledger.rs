@@ -1,0 +1,189 @@
+//! The record: signed with a key of `openssl`, exported, verified with the public half alone, and
+//! whatever was done to it found.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use postern_tests::openssl::{KeyPair, ec_key};
+use postern_tests::{have, output, run};
+use serde_json::Value;
+
+use crate::support::World;
+
+const ORIGIN: &str = "postern.example.com/synthetic";
+
+struct Scene {
+    world: World,
+    key: KeyPair,
+}
+
+impl Scene {
+    /// A data directory with so many entries, or nothing without `openssl`.
+    fn of(entries: usize) -> Option<Self> {
+        if !have(&["openssl"]) {
+            return None;
+        }
+        let world = World::new();
+        let key = ec_key(world.folder(), "P-256");
+        let scene = Self { world, key };
+        scene.record(0..entries);
+        Some(scene)
+    }
+
+    fn record(&self, numbers: std::ops::Range<usize>) {
+        for number in numbers {
+            let digest = format!("sha256:{number:064}");
+            let words = ["revoke", &digest, "--reason", "synthetic", "--data", "data"];
+            run(&mut self.world.postern(&words));
+        }
+    }
+
+    fn sign(&self) -> Output {
+        let key = format!("file:{}", self.key.private.display());
+        let words = [
+            "ledger",
+            "checkpoint",
+            "--key",
+            &key,
+            "--origin",
+            ORIGIN,
+            "--data",
+            "data",
+        ];
+        output(&mut self.world.postern(&words))
+    }
+
+    /// Signs, and keeps the checkpoint in a file of this name.
+    fn keep(&self, name: &str) -> String {
+        let signed = self.sign();
+        assert!(signed.status.success(), "{}", text(&signed.stderr));
+        self.world.write(name, &signed.stdout);
+        text(&signed.stdout)
+    }
+
+    fn export(&self, further: &[&str]) -> String {
+        let words = [&["ledger", "export", "--data", "data"], further].concat();
+        text(&run(&mut self.world.postern(&words)))
+    }
+
+    fn verify(&self, words: &[&str]) -> (Option<i32>, String) {
+        let key = self.key.public.to_str().unwrap();
+        let words = [&["ledger", "verify", "--key", key], words].concat();
+        let said = output(&mut self.world.postern(&words));
+        (said.status.code(), text(&said.stdout) + &text(&said.stderr))
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn a_checkpoint_is_what_openssl_verifies_too() {
+    let Some(scene) = Scene::of(3) else { return };
+    let note = scene.keep("kept.txt");
+    let (signed, line) = note.split_once("\n\n").unwrap();
+    let encoded = line.trim_end().rsplit_once(' ').unwrap().1;
+    // Four bytes that name the key stand before the signature.
+    let bytes = BASE64.decode(encoded).unwrap();
+    let signature: PathBuf = scene.world.write("signature", &bytes[4..]);
+    let message = scene.world.write("message", format!("{signed}\n"));
+    let mut openssl = Command::new("openssl");
+    openssl
+        .args(["dgst", "-sha256", "-verify"])
+        .arg(&scene.key.public);
+    openssl.arg("-signature").arg(&signature).arg(&message);
+    assert_eq!(text(&run(&mut openssl)), "Verified OK\n");
+    assert!(signed.starts_with(&format!("{ORIGIN}\n3\n")), "{signed}");
+}
+
+#[test]
+fn an_export_is_enough_and_what_is_done_to_it_is_found() {
+    let Some(scene) = Scene::of(5) else { return };
+    scene.keep("kept.txt");
+    scene.record(5..9);
+    scene.keep("now.txt");
+    let export = scene.export(&[]);
+    scene.world.write("record.ndjson", &export);
+    let (exit, said) = scene.verify(&[
+        "record.ndjson",
+        "--checkpoint",
+        "kept.txt",
+        "--format",
+        "json",
+    ]);
+    assert_eq!(exit, Some(0), "{said}");
+    let told: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(
+        (&told["size"], &told["beginsWith"]),
+        (&9.into(), &vec![5].into()),
+        "{told}"
+    );
+    assert_eq!(told["notProven"], Value::Array(Vec::new()), "{told}");
+
+    for (done, changed) in [
+        ("flipped", export.replacen("synthetic\"", "synthetiC\"", 1)),
+        ("dropped", without(&export, 3)),
+        ("truncated", without(&export, 9)),
+        ("cut", export[..export.len() - 40].to_owned()),
+        ("other size", export.replacen("\\n9\\n", "\\n8\\n", 1)),
+    ] {
+        scene.world.write("changed.ndjson", &changed);
+        assert_ne!(changed, export);
+        let (exit, said) = scene.verify(&["changed.ndjson"]);
+        assert_eq!(exit, Some(1), "{done}: {said}");
+    }
+}
+
+#[test]
+fn one_entry_is_proven_by_itself() {
+    let Some(scene) = Scene::of(6) else { return };
+    scene.keep("kept.txt");
+    let export = scene.export(&[]);
+    let fourth: Value = serde_json::from_str(export.lines().nth(4).unwrap()).unwrap();
+    let id = fourth["entry"]["id"].as_str().unwrap();
+    let proof = run(&mut scene
+        .world
+        .postern(&["ledger", "prove", id, "--data", "data"]));
+    scene.world.write("proof.ndjson", &proof);
+    let (exit, said) = scene.verify(&["proof.ndjson"]);
+    assert_eq!(exit, Some(0), "{said}");
+    assert!(said.starts_with("1 entries of the 6"), "{said}");
+    scene
+        .world
+        .write("proof.ndjson", text(&proof).replace("synthetic", "forged"));
+    assert_eq!(scene.verify(&["proof.ndjson"]).0, Some(1));
+    let unknown = output(
+        &mut scene
+            .world
+            .postern(&["ledger", "prove", "nobody", "--data", "data"]),
+    );
+    assert_eq!(unknown.status.code(), Some(1), "{}", text(&unknown.stderr));
+}
+
+#[test]
+fn who_kept_a_checkpoint_finds_a_replaced_record() {
+    let Some(scene) = Scene::of(4) else { return };
+    scene.keep("kept.txt");
+    std::fs::rename(scene.world.path("data"), scene.world.path("stolen")).unwrap();
+    scene.record(50..56);
+    scene.keep("forged.txt");
+    assert_eq!(
+        scene.verify(&["--data", "data"]).0,
+        Some(0),
+        "the key's holder can do that"
+    );
+    let (exit, said) = scene.verify(&["--data", "data", "--checkpoint", "kept.txt"]);
+    assert_eq!(exit, Some(1), "{said}");
+    assert!(said.contains("does not begin with the 4 entries"), "{said}");
+}
+
+fn without(export: &str, line: usize) -> String {
+    let kept = export
+        .lines()
+        .enumerate()
+        .filter(|(place, _)| *place != line);
+    kept.map(|(_, text)| format!("{text}\n")).collect()
+}
