@@ -133,9 +133,9 @@ postern.yaml has 24 mistakes:
   line 17: attestor.signers[1].key: a key is written as `file:PATH`, `env:NAME` or `awskms:///ARN-or-alias`
   line 19: outputs[0].url: this should be an https:// URL (http:// only to loopback)
   line 20: outputs[1].name: another output has this name
-  line 21: outputs[2]: `file` takes `path`
+  line 21: outputs[2]: `file` takes `path`, and may have `body`
   line 22: outputs[3].topic: this version does not have it yet: leave it out
-  line 22: outputs[3]: outputs of type `pubsub` are not in this version yet: use webhook, file or stdout
+  line 22: outputs[3]: outputs of type `pubsub` are not in this version yet: use one of webhook, file, stdout, slack, teams, googleChat, pagerduty, alertmanager, cloudEvents
   line 23: outputs[4].secret: a secret is written as `env:NAME` or `file:PATH`, never as itself
   line 24: outputs[5].secret: secrets of `gcpsm://` are not supported by this build yet: mount the secret as a file or an environment variable, and write `file:PATH` or `env:NAME`
   line 26: routes[0].match.severity: this should be one of INFO, LOW, MEDIUM, HIGH, CRITICAL
@@ -219,8 +219,8 @@ outputs: [{name: a, type: sns}, {name: b, type: pigeon}]
 postern.yaml has 4 mistakes:
   line 2: auth.trust: this version does not have it yet: leave it out
   line 2: auth.owners: there is no such key here; there are: gate, attestor, auditor, cases
-  line 3: outputs[0]: outputs of type `sns` are not in this version yet: use webhook, file or stdout
-  line 3: outputs[1]: this build has no output of type `pigeon`: it is one of webhook, file, stdout
+  line 3: outputs[0]: outputs of type `sns` are not in this version yet: use one of webhook, file, stdout, slack, teams, googleChat, pagerduty, alertmanager, cloudEvents
+  line 3: outputs[1]: this build has no output of type `pigeon`: it is one of webhook, file, stdout, slack, teams, googleChat, pagerduty, alertmanager, cloudEvents
 "#);
 }
 
@@ -260,8 +260,10 @@ fn variables_are_laid_over_the_file() {
     );
     assert_eq!(config.policy.as_deref(), Some("2024"), "text stays text");
     assert_eq!(config.attestations, ["store"]);
-    assert!(matches!(&config.outputs[1].kind, OutputKind::File { path } if path == "other.ndjson"));
-    assert!(matches!(config.outputs[2].kind, OutputKind::Stdout));
+    assert!(
+        matches!(&config.outputs[1].kind, OutputKind::File { path, .. } if path == "other.ndjson")
+    );
+    assert!(matches!(config.outputs[2].kind, OutputKind::Stdout { .. }));
     let Some(Access::Issuers(issuers)) = &config.auth.gate else {
         panic!("issuers")
     };
