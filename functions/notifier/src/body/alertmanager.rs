@@ -77,3 +77,6 @@ pub(crate) fn alerts_of(url: &mut Url) {
         url.set_path(&format!("{path}{PATH}"));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -115,3 +115,6 @@ fn provider(finding: &Finding) -> Option<&'static str> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

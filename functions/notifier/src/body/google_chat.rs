@@ -44,3 +44,6 @@ pub(crate) fn threaded(url: &mut Url) {
     url.query_pairs_mut()
         .append_pair("messageReplyOption", "REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD");
 }
+
+#[cfg(test)]
+mod tests;

@@ -89,3 +89,6 @@ const fn severity(severity: Severity) -> &'static str {
         Severity::Low | Severity::Info => "info",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -53,3 +53,6 @@ fn some(text: String) -> String {
         text
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,3 +47,6 @@ pub(crate) fn message(alert: &Notification) -> Value {
         }],
     })
 }
+
+#[cfg(test)]
+mod tests;

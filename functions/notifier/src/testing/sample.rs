@@ -3,7 +3,7 @@
 use postern_core::case::{CaseAction, CaseState, CaseStep, ClosedAs};
 use postern_core::change::Notification;
 use postern_core::finding::Finding;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::alert;
 
@@ -81,6 +81,25 @@ pub(crate) fn hostile_texts() -> Vec<String> {
         "\u{4e16}".repeat(1 << 18),
         "🦀".repeat(1 << 18),
     ]
+}
+
+/// Every text in a value, with the key that it stands under.
+pub(crate) fn texts_in(value: &Value) -> Vec<(&str, &str)> {
+    fn collect<'a>(value: &'a Value, key: &'a str, into: &mut Vec<(&'a str, &'a str)>) {
+        match value {
+            Value::String(text) => into.push((key, text)),
+            Value::Array(items) => items.iter().for_each(|item| collect(item, key, into)),
+            Value::Object(members) => {
+                members
+                    .iter()
+                    .for_each(|(key, item)| collect(item, key, into));
+            }
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    collect(value, "", &mut found);
+    found
 }
 
 fn step(action: CaseAction) -> CaseStep {
