@@ -210,6 +210,28 @@ postern.yaml has a mistake:
 }
 
 #[test]
+fn mistakes_in_channels_say_where_a_secret_belongs() {
+    let text = r#"
+outputs:
+  - {name: a, type: slack, url: "https://hooks.slack.example/T0/B0/hunter2"}
+  - {name: b, type: pagerduty, routingKey: hunter2, url: "http://events.example/"}
+  - {name: c, type: alertmanager, url: "https://user:hunter2@alertmanager.example/"}
+  - {name: d, type: cloudEvents, url: "https://events.example/", token: "env:UNSET"}
+  - {name: e, type: teams, url: "env:HOOK_SECRET", body: ocsf}
+  - {name: f, type: googleChat, url: "env:HOOK_SECRET"}
+"#;
+    insta::assert_snapshot!(mistakes(text), @r#"
+    postern.yaml has 6 mistakes:
+      line 3: outputs[0].url: a secret is written as `env:NAME` or `file:PATH`, never as itself
+      line 4: outputs[1].url: this should be an https:// URL (http:// only to loopback)
+      line 4: outputs[1].routingKey: a secret is written as `env:NAME` or `file:PATH`, never as itself
+      line 5: outputs[2].url: a URL is no place for a secret: use `token: env:NAME`
+      line 6: outputs[3].token: the environment variable `UNSET` is not set
+      line 7: outputs[4]: `teams` takes `url`, by reference, and may have `allowPrivate`
+    "#);
+}
+
+#[test]
 fn what_a_later_version_will_have_is_told_as_such() {
     let text = r#"
 auth: {trust: [], owners: []}
