@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use postern_core::attestor::{Attestor, AttestorName};
-use postern_host::config::{Config, Output, OutputKind, Signer};
+use postern_host::config::{BodyFormat, Config, Output, OutputKind, Signer};
 use postern_verify::signer::generate_p256;
 use serde_json::json;
 
@@ -37,6 +37,7 @@ pub(crate) fn complete(mut config: Config, data: &Path) -> Result<Config, Failur
             name: "file".to_owned(),
             kind: OutputKind::File {
                 path: file("alerts.ndjson"),
+                body: BodyFormat::default(),
             },
         });
     }

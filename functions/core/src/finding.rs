@@ -23,6 +23,15 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// All of them, in order.
+    pub const ALL: [Self; 5] = [
+        Self::Info,
+        Self::Low,
+        Self::Medium,
+        Self::High,
+        Self::Critical,
+    ];
+
     /// One step worse.
     #[must_use]
     pub const fn one_up(self) -> Self {

@@ -17,7 +17,7 @@ pub use audit::{Audit, Endpoints, Reconcile, RemoteGate, TrustSet};
 pub use auth::{Access, Auth, Issuer, PlatformCallers, PlatformWord, Right};
 pub use cases::{Cases, Due, JustificationRules};
 pub use gate::{BreakGlass, Gate, OnUndetermined, Tls};
-pub use output::{Output, OutputKind, Route, RouteMatch};
+pub use output::{BodyFormat, Endpoint, Hook, Output, OutputKind, PAGER_DUTY, Route, RouteMatch};
 pub use registry::{Credential, Registry};
 
 /// The whole configuration. Every key has a default: an empty file is the embedded set-up.

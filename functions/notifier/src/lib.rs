@@ -3,6 +3,7 @@
 
 mod address;
 mod backoff;
+mod body;
 mod cloud_event;
 pub mod http;
 mod notifier;

@@ -1,15 +1,29 @@
 //! Where alerts are sent.
 
+mod channel;
+mod cloud_events;
 mod file;
+mod http;
 mod stdout;
 mod webhook;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use postern_core::change::Notification;
-use postern_host::config::{self, OutputKind, SecretReference};
+use postern_host::config::{self, Endpoint, Hook, OutputKind, SecretReference};
 
-pub use self::webhook::WebhookError;
+use self::channel::Channel;
+use self::cloud_events::CloudEvents;
+use self::file::File;
+use self::http::Receiver;
+pub use self::http::ReceiverError;
+use self::stdout::Stdout;
+use self::webhook::Webhook;
+use crate::body::pagerduty::RoutingKey;
+pub use crate::body::pagerduty::RoutingKeyError;
+use crate::body::{alertmanager, google_chat, pagerduty, slack, teams};
+use crate::signature::Secret;
+pub use crate::signature::SecretError;
 
 /// One place that alerts are sent to.
 #[async_trait]
@@ -40,23 +54,30 @@ pub enum Retry {
 
 /// Why an output cannot be set up.
 #[derive(Debug, thiserror::Error)]
-pub enum OutputError {
-    /// A webhook that must not or cannot be called.
-    #[error("output {name:?}: {error}")]
-    Webhook {
-        /// The output.
-        name: String,
-        /// Why.
-        error: WebhookError,
-    },
+#[error("output {name:?}: {reason}")]
+pub struct OutputError {
+    /// The output.
+    pub name: String,
+    /// Why.
+    pub reason: OutputMistake,
+}
+
+/// What is wrong with an output.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OutputMistake {
+    /// A receiver that must not or cannot be called.
+    #[error(transparent)]
+    Receiver(#[from] ReceiverError),
+    /// A webhook's secret is none.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// PagerDuty's key is none.
+    #[error(transparent)]
+    RoutingKey(#[from] RoutingKeyError),
     /// The secret could not be had.
-    #[error("output {name:?}: {error}")]
-    Secret {
-        /// The output.
-        name: String,
-        /// Why.
-        error: String,
-    },
+    #[error("{0}")]
+    Unreadable(String),
 }
 
 /// Sets an output up. `secret` resolves references.
@@ -67,26 +88,69 @@ pub fn output(
     config: &config::Output,
     secret: &dyn Fn(&SecretReference) -> Result<String, String>,
 ) -> Result<Box<dyn Output>, OutputError> {
-    let name = || config.name.clone();
-    Ok(match &config.kind {
+    of_kind(&config.kind, &|reference| {
+        secret(reference).map_err(OutputMistake::Unreadable)
+    })
+    .map_err(|reason| OutputError {
+        name: config.name.clone(),
+        reason,
+    })
+}
+
+/// Resolves a reference.
+type Resolve<'a> = &'a dyn Fn(&SecretReference) -> Result<String, OutputMistake>;
+
+fn of_kind(kind: &OutputKind, secret: Resolve<'_>) -> Result<Box<dyn Output>, OutputMistake> {
+    Ok(match kind {
         OutputKind::Webhook {
             url,
             secret: reference,
             allow_private,
+            body,
         } => {
-            let secret = reference.as_ref().map(secret).transpose();
-            let secret = secret.map_err(|error| OutputError::Secret {
-                name: name(),
-                error,
-            })?;
-            let webhook = webhook::Webhook::new(url, secret.as_deref(), *allow_private);
-            Box::new(webhook.map_err(|error| OutputError::Webhook {
-                name: name(),
-                error,
-            })?)
+            let receiver = Receiver::new(url, *allow_private)?;
+            let key = match reference {
+                Some(reference) => Some(Secret::parse(&secret(reference)?)?),
+                None => None,
+            };
+            Box::new(Webhook::new(receiver, key, *body))
         }
-        OutputKind::File { path } => Box::new(file::File::new(path)),
-        OutputKind::Stdout => Box::new(stdout::Stdout),
+        OutputKind::File { path, body } => Box::new(File::new(path, *body)),
+        OutputKind::Stdout { body } => Box::new(Stdout(*body)),
+        OutputKind::Slack(to) => Box::new(Channel::new(hook(to, secret)?, slack::message)),
+        OutputKind::Teams(to) => Box::new(Channel::new(hook(to, secret)?, teams::message)),
+        OutputKind::GoogleChat(to) => {
+            let receiver = hook(to, secret)?.at(google_chat::threaded);
+            Box::new(Channel::new(receiver, google_chat::message))
+        }
+        OutputKind::PagerDuty {
+            routing_key,
+            url,
+            allow_private,
+        } => {
+            let key = RoutingKey::parse(&secret(routing_key)?)?;
+            let receiver = Receiver::new(url, *allow_private)?;
+            Box::new(Channel::new(receiver, move |alert| {
+                pagerduty::event(&key, alert)
+            }))
+        }
+        OutputKind::Alertmanager(to) => {
+            let receiver = endpoint(to, secret)?.at(alertmanager::alerts_of);
+            Box::new(Channel::new(receiver, alertmanager::alerts))
+        }
+        OutputKind::CloudEvents(to) => Box::new(CloudEvents::new(endpoint(to, secret)?)),
+    })
+}
+
+fn hook(to: &Hook, secret: Resolve<'_>) -> Result<Receiver, OutputMistake> {
+    Ok(Receiver::secret(&secret(&to.url)?, to.allow_private)?)
+}
+
+fn endpoint(to: &Endpoint, secret: Resolve<'_>) -> Result<Receiver, OutputMistake> {
+    let receiver = Receiver::new(&to.url, to.allow_private)?;
+    Ok(match &to.token {
+        Some(reference) => receiver.with_token(&secret(reference)?)?,
+        None => receiver,
     })
 }
 

@@ -1,5 +1,7 @@
 //! What the tests of this crate share.
 
+pub(crate) mod sample;
+
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 

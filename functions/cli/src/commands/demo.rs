@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use axum::Router;
-use postern_host::config::{Config, Credential, Output, OutputKind, Registry};
+use postern_host::config::{BodyFormat, Config, Credential, Output, OutputKind, Registry};
 use postern_host::environment::Process;
 use postern_host::server::Server;
 use postern_host::telemetry::{self, Format};
@@ -145,6 +145,7 @@ fn configuration(directory: &Path, registry: &str, receiver: &str) -> Result<Con
             url: format!("{receiver}/alerts"),
             secret: None,
             allow_private: true,
+            body: BodyFormat::default(),
         },
     });
     Ok(config)

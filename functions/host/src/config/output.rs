@@ -1,5 +1,7 @@
 //! Where alerts go.
 
+mod fields;
+
 use postern_core::finding::{Category, Severity};
 use serde::Deserialize;
 
@@ -7,7 +9,7 @@ use super::SecretReference;
 
 /// One place that alerts are sent to.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(try_from = "OutputFields")]
+#[serde(try_from = "fields::OutputFields")]
 pub struct Output {
     /// How routes call it.
     pub name: String,
@@ -18,7 +20,7 @@ pub struct Output {
 /// What an output is.
 #[derive(Debug, Clone)]
 pub enum OutputKind {
-    /// HTTP POST of a CloudEvent, signed as Standard Webhooks says where a secret is given.
+    /// HTTP POST, signed as Standard Webhooks says where a secret is given.
     Webhook {
         /// `https://…`; `http://` only to loopback.
         url: String,
@@ -26,70 +28,78 @@ pub enum OutputKind {
         secret: Option<SecretReference>,
         /// Whether the address may be private or loopback.
         allow_private: bool,
+        /// What is sent.
+        body: BodyFormat,
     },
-    /// One CloudEvent per line, appended.
+    /// One alert per line, appended.
     File {
         /// Where.
         path: String,
+        /// What a line is.
+        body: BodyFormat,
     },
-    /// One CloudEvent per line on standard output.
-    Stdout,
+    /// One alert per line on standard output.
+    Stdout {
+        /// What a line is.
+        body: BodyFormat,
+    },
+    /// An incoming webhook of Slack.
+    Slack(Hook),
+    /// A workflow of Microsoft Teams that starts when a webhook request is received.
+    Teams(Hook),
+    /// An incoming webhook of Google Chat.
+    GoogleChat(Hook),
+    /// A service of PagerDuty, by the Events API v2.
+    PagerDuty {
+        /// The integration key, by reference.
+        routing_key: SecretReference,
+        /// Where events go; [`PAGER_DUTY`] unless it is said.
+        url: String,
+        /// Whether the address may be private or loopback.
+        allow_private: bool,
+    },
+    /// An Alertmanager, by its API v2.
+    Alertmanager(Endpoint),
+    /// A receiver of CloudEvents, by HTTP in structured mode.
+    CloudEvents(Endpoint),
 }
 
-/// An output as it is written. Taken flat, so that a field of another type's is a mistake.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct OutputFields {
-    name: String,
-    r#type: String,
-    url: Option<String>,
-    secret: Option<SecretReference>,
-    allow_private: Option<bool>,
-    path: Option<String>,
+/// Where PagerDuty takes events, outside of its European region.
+pub const PAGER_DUTY: &str = "https://events.pagerduty.com/v2/enqueue";
+
+/// An incoming webhook: who knows the URL may post, so it is a secret as a whole.
+#[derive(Debug, Clone)]
+pub struct Hook {
+    /// By reference.
+    pub url: SecretReference,
+    /// Whether the address may be private or loopback.
+    pub allow_private: bool,
 }
 
-impl TryFrom<OutputFields> for Output {
-    type Error = String;
+/// An HTTP endpoint that may want a bearer token.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// `https://…`; `http://` only to loopback.
+    pub url: String,
+    /// By reference.
+    pub token: Option<SecretReference>,
+    /// Whether the address may be private or loopback.
+    pub allow_private: bool,
+}
 
-    fn try_from(fields: OutputFields) -> Result<Self, String> {
-        let OutputFields {
-            name,
-            r#type: type_name,
-            url,
-            secret,
-            allow_private,
-            path,
-        } = fields;
-        let of_webhook = url.is_some() || secret.is_some() || allow_private.is_some();
-        let kind = match (type_name.as_str(), url, path) {
-            ("webhook", Some(url), None) => {
-                let allow_private = allow_private.unwrap_or_default();
-                OutputKind::Webhook {
-                    url,
-                    secret,
-                    allow_private,
-                }
-            }
-            ("file", None, Some(path)) if !of_webhook => OutputKind::File { path },
-            ("stdout", None, None) if !of_webhook => OutputKind::Stdout,
-            ("webhook", ..) => {
-                return Err("`webhook` takes `url`, `secret` and `allowPrivate`".to_owned());
-            }
-            ("file", ..) => return Err("`file` takes `path`".to_owned()),
-            ("stdout", ..) => return Err("`stdout` takes nothing else".to_owned()),
-            ("pubsub" | "sns", ..) => {
-                return Err(format!(
-                    "outputs of type `{type_name}` are not in this version yet: use webhook, file or stdout"
-                ));
-            }
-            _ => {
-                return Err(format!(
-                    "this build has no output of type `{type_name}`: it is one of webhook, file, stdout"
-                ));
-            }
-        };
-        Ok(Self { name, kind })
-    }
+/// In which form an alert is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum BodyFormat {
+    /// A CloudEvent whose data is the case.
+    #[default]
+    CloudEvents,
+    /// The case, and nothing around it.
+    Native,
+    /// A Detection Finding of the Open Cybersecurity Schema Framework.
+    Ocsf,
+    /// A document of the Elastic Common Schema.
+    Ecs,
 }
 
 /// Which alerts go to which outputs.

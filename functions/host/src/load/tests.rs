@@ -133,9 +133,9 @@ postern.yaml has 24 mistakes:
   line 17: attestor.signers[1].key: a key is written as `file:PATH`, `env:NAME` or `awskms:///ARN-or-alias`
   line 19: outputs[0].url: this should be an https:// URL (http:// only to loopback)
   line 20: outputs[1].name: another output has this name
-  line 21: outputs[2]: `file` takes `path`
+  line 21: outputs[2]: `file` takes `path`, and may have `body`
   line 22: outputs[3].topic: this version does not have it yet: leave it out
-  line 22: outputs[3]: outputs of type `pubsub` are not in this version yet: use webhook, file or stdout
+  line 22: outputs[3]: outputs of type `pubsub` are not in this version yet: use one of webhook, file, stdout, slack, teams, googleChat, pagerduty, alertmanager, cloudEvents
   line 23: outputs[4].secret: a secret is written as `env:NAME` or `file:PATH`, never as itself
   line 24: outputs[5].secret: secrets of `gcpsm://` are not supported by this build yet: mount the secret as a file or an environment variable, and write `file:PATH` or `env:NAME`
   line 26: routes[0].match.severity: this should be one of INFO, LOW, MEDIUM, HIGH, CRITICAL
@@ -210,6 +210,28 @@ postern.yaml has a mistake:
 }
 
 #[test]
+fn mistakes_in_channels_say_where_a_secret_belongs() {
+    let text = r#"
+outputs:
+  - {name: a, type: slack, url: "https://hooks.slack.example/T0/B0/hunter2"}
+  - {name: b, type: pagerduty, routingKey: hunter2, url: "http://events.example/"}
+  - {name: c, type: alertmanager, url: "https://user:hunter2@alertmanager.example/"}
+  - {name: d, type: cloudEvents, url: "https://events.example/", token: "env:UNSET"}
+  - {name: e, type: teams, url: "env:HOOK_SECRET", body: ocsf}
+  - {name: f, type: googleChat, url: "env:HOOK_SECRET"}
+"#;
+    insta::assert_snapshot!(mistakes(text), @r#"
+    postern.yaml has 6 mistakes:
+      line 3: outputs[0].url: a secret is written as `env:NAME` or `file:PATH`, never as itself
+      line 4: outputs[1].url: this should be an https:// URL (http:// only to loopback)
+      line 4: outputs[1].routingKey: a secret is written as `env:NAME` or `file:PATH`, never as itself
+      line 5: outputs[2].url: a URL is no place for a secret: use `token: env:NAME`
+      line 6: outputs[3].token: the environment variable `UNSET` is not set
+      line 7: outputs[4]: `teams` takes `url`, by reference, and may have `allowPrivate`
+    "#);
+}
+
+#[test]
 fn what_a_later_version_will_have_is_told_as_such() {
     let text = r#"
 auth: {trust: [], owners: []}
@@ -219,8 +241,8 @@ outputs: [{name: a, type: sns}, {name: b, type: pigeon}]
 postern.yaml has 4 mistakes:
   line 2: auth.trust: this version does not have it yet: leave it out
   line 2: auth.owners: there is no such key here; there are: gate, attestor, auditor, cases
-  line 3: outputs[0]: outputs of type `sns` are not in this version yet: use webhook, file or stdout
-  line 3: outputs[1]: this build has no output of type `pigeon`: it is one of webhook, file, stdout
+  line 3: outputs[0]: outputs of type `sns` are not in this version yet: use one of webhook, file, stdout, slack, teams, googleChat, pagerduty, alertmanager, cloudEvents
+  line 3: outputs[1]: this build has no output of type `pigeon`: it is one of webhook, file, stdout, slack, teams, googleChat, pagerduty, alertmanager, cloudEvents
 "#);
 }
 
@@ -260,8 +282,10 @@ fn variables_are_laid_over_the_file() {
     );
     assert_eq!(config.policy.as_deref(), Some("2024"), "text stays text");
     assert_eq!(config.attestations, ["store"]);
-    assert!(matches!(&config.outputs[1].kind, OutputKind::File { path } if path == "other.ndjson"));
-    assert!(matches!(config.outputs[2].kind, OutputKind::Stdout));
+    assert!(
+        matches!(&config.outputs[1].kind, OutputKind::File { path, .. } if path == "other.ndjson")
+    );
+    assert!(matches!(config.outputs[2].kind, OutputKind::Stdout { .. }));
     let Some(Access::Issuers(issuers)) = &config.auth.gate else {
         panic!("issuers")
     };

@@ -1,4 +1,4 @@
-//! Alerts in a file, one CloudEvent per line, appended and synced before they count as sent.
+//! Alerts in a file, one per line, appended and synced before they count as sent.
 
 use std::fs::OpenOptions;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -9,22 +9,25 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use postern_core::change::Notification;
+use postern_host::config::BodyFormat;
 use tokio::sync::Mutex;
 
 use super::{Output, Refusal};
-use crate::cloud_event;
+use crate::body;
 
 /// A file, opened anew for each alert, so that it may be rotated.
 pub(super) struct File {
     path: Arc<Path>,
+    body: BodyFormat,
     /// One writer at a time.
     writing: Mutex<()>,
 }
 
 impl File {
-    pub(super) fn new(path: &str) -> Self {
+    pub(super) fn new(path: &str, body: BodyFormat) -> Self {
         Self {
             path: PathBuf::from(path).into(),
+            body,
             writing: Mutex::new(()),
         }
     }
@@ -33,7 +36,7 @@ impl File {
 #[async_trait]
 impl Output for File {
     async fn send(&self, alert: &Notification, _: Timestamp) -> Result<(), Refusal> {
-        let mut line = cloud_event::json(alert).map_err(Refusal::dead)?;
+        let mut line = body::written(self.body, alert).map_err(Refusal::dead)?;
         line.push(b'\n');
         let _one = self.writing.lock().await;
         let path = self.path.clone();
@@ -88,7 +91,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("alerts.ndjson");
         std::fs::write(&path, b"{\"torn").unwrap();
-        let file = File::new(path.to_str().unwrap());
+        let file = File::new(path.to_str().unwrap(), BodyFormat::CloudEvents);
         for revision in [1, 2] {
             file.send(&alert("01CASE", revision), Timestamp::UNIX_EPOCH)
                 .await
@@ -106,7 +109,10 @@ mod tests {
     #[tokio::test]
     async fn a_file_that_cannot_be_written_is_tried_again() {
         let folder = tempfile::tempdir().unwrap();
-        let file = File::new(folder.path().join("none/alerts").to_str().unwrap());
+        let file = File::new(
+            folder.path().join("none/alerts").to_str().unwrap(),
+            BodyFormat::Native,
+        );
         let refusal = file
             .send(&alert("c", 1), Timestamp::UNIX_EPOCH)
             .await

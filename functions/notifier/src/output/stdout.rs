@@ -1,21 +1,22 @@
-//! Alerts on standard output, one CloudEvent per line.
+//! Alerts on standard output, one per line.
 
 use std::io::Write as _;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use postern_core::change::Notification;
+use postern_host::config::BodyFormat;
 
 use super::{Output, Refusal};
-use crate::cloud_event;
+use crate::body;
 
 /// Standard output.
-pub(super) struct Stdout;
+pub(super) struct Stdout(pub(super) BodyFormat);
 
 #[async_trait]
 impl Output for Stdout {
     async fn send(&self, alert: &Notification, _: Timestamp) -> Result<(), Refusal> {
-        let mut line = cloud_event::json(alert).map_err(Refusal::dead)?;
+        let mut line = body::written(self.0, alert).map_err(Refusal::dead)?;
         line.push(b'\n');
         let mut out = std::io::stdout().lock();
         out.write_all(&line)

@@ -1,256 +1,52 @@
-//! HTTP POST of a CloudEvent, signed as Standard Webhooks says.
-
-use std::net::IpAddr;
-use std::time::Duration;
+//! HTTP POST, signed as Standard Webhooks says.
 
 use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use postern_core::change::Notification;
-use postern_host::problem::quoted;
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
-use reqwest::{Client, Response, StatusCode, Url};
+use postern_host::config::BodyFormat;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{Output, Refusal, Retry};
-use crate::address::{PublicOnly, is_public};
-use crate::cloud_event;
-use crate::signature::{Secret, SecretError};
+use super::http::Receiver;
+use super::{Output, Refusal};
+use crate::body;
+use crate::signature::Secret;
 
-/// The whole exchange takes at most this long.
-const TIMEOUT: Duration = Duration::from_secs(15);
-/// The connection takes at most this long.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// So much of an unfriendly answer is read.
-const REPLY_LIMIT: usize = 4096;
+const ID: HeaderName = HeaderName::from_static("webhook-id");
+const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 
-/// A receiver.
+/// A receiver of webhooks.
 pub(super) struct Webhook {
-    url: Url,
+    receiver: Receiver,
     secret: Option<Secret>,
-    client: Client,
-}
-
-/// Why a webhook must not or cannot be called.
-#[derive(Debug, thiserror::Error)]
-pub enum WebhookError {
-    /// No URL.
-    #[error("{0:?} is no URL of a receiver; write https://HOST/PATH")]
-    Url(String),
-    /// Alerts go over TLS.
-    #[error("alerts go over https; http is for loopback with allowPrivate: true")]
-    PlainHttp,
-    /// A user name or password in the URL would end up in logs.
-    #[error("the URL holds a user name or password; use `secret` instead")]
-    Credentials,
-    /// An address of the inside.
-    #[error("{0} is not a public address; if that is meant, set allowPrivate: true")]
-    PrivateAddress(IpAddr),
-    /// The secret is none.
-    #[error(transparent)]
-    Secret(#[from] SecretError),
-    /// TLS could not be set up.
-    #[error("the HTTP client cannot be set up: {0}")]
-    Client(#[from] reqwest::Error),
+    body: BodyFormat,
 }
 
 impl Webhook {
-    pub(super) fn new(
-        url: &str,
-        secret: Option<&str>,
-        allow_private: bool,
-    ) -> Result<Self, WebhookError> {
-        let url: Url = url.parse().map_err(|_| WebhookError::Url(quoted(url)))?;
-        check(&url, allow_private)?;
-        let client = Client::builder()
-            // A redirect would take the alert, and its signature, to somebody else.
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .timeout(TIMEOUT)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .user_agent(concat!("postern/", env!("CARGO_PKG_VERSION")));
-        let client = if allow_private {
-            client
-        } else {
-            client.dns_resolver(PublicOnly)
-        };
-        Ok(Self {
-            url,
-            secret: secret.map(Secret::parse).transpose()?,
-            client: client.build()?,
-        })
+    pub(super) const fn new(receiver: Receiver, secret: Option<Secret>, body: BodyFormat) -> Self {
+        Self {
+            receiver,
+            secret,
+            body,
+        }
     }
 }
 
 #[async_trait]
 impl Output for Webhook {
     async fn send(&self, alert: &Notification, now: Timestamp) -> Result<(), Refusal> {
-        let body = cloud_event::json(alert).map_err(Refusal::dead)?;
+        let body = body::written(self.body, alert).map_err(Refusal::dead)?;
         let timestamp = now.as_second();
-        let mut request = self
-            .client
-            .post(self.url.clone())
-            .header(CONTENT_TYPE, cloud_event::CONTENT_TYPE)
-            .header("webhook-id", &alert.id)
-            .header("webhook-timestamp", timestamp);
+        let id = HeaderValue::try_from(&alert.id).map_err(Refusal::dead)?;
+        let mut headers = HeaderMap::from_iter([(ID, id), (TIMESTAMP, timestamp.into())]);
         if let Some(secret) = &self.secret {
             let signature = secret
                 .sign(&alert.id, timestamp, &body)
                 .map_err(Refusal::dead)?;
-            request = request.header("webhook-signature", signature);
+            let signature = HeaderValue::try_from(signature).map_err(Refusal::dead)?;
+            headers.insert(SIGNATURE, signature);
         }
-        let response = request
-            .body(body)
-            .send()
-            .await
-            .map_err(|e| Refusal::again(told(&e)))?;
-        match classified(response.status(), asked(&response, now)) {
-            None => Ok(()),
-            Some(retry) => Err(Refusal {
-                retry,
-                error: reply(response).await,
-            }),
-        }
-    }
-}
-
-fn check(url: &Url, allow_private: bool) -> Result<(), WebhookError> {
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(WebhookError::Credentials);
-    }
-    let host = url
-        .host_str()
-        .ok_or_else(|| WebhookError::Url(quoted(url.as_str())))?;
-    // Names are checked when they are resolved.
-    let literal: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
-    let loopback = host == "localhost" || literal.is_some_and(|ip| ip.is_loopback());
-    match (url.scheme(), literal) {
-        ("https", Some(ip)) if !allow_private && !is_public(ip) => {
-            Err(WebhookError::PrivateAddress(ip))
-        }
-        ("https", _) => Ok(()),
-        ("http", _) if loopback && allow_private => Ok(()),
-        ("http", _) => Err(WebhookError::PlainHttp),
-        _ => Err(WebhookError::Url(quoted(url.as_str()))),
-    }
-}
-
-/// What an answer means. Mistakes of a person (a redirect, 401, 403, 404) are tried again: somebody
-/// repairs them.
-fn classified(status: StatusCode, asked: Option<SignedDuration>) -> Option<Retry> {
-    match status.as_u16() {
-        200..=299 => None,
-        410 => Some(Retry::Off),
-        300..=399 | 401 | 403 | 404 | 407 | 408 | 409 | 421 | 423 | 425 | 429 | 500..=599 => {
-            Some(Retry::Again(asked))
-        }
-        _ => Some(Retry::Dead),
-    }
-}
-
-/// `Retry-After`, in seconds or as a date (RFC 9110 §10.2.3).
-fn asked(response: &Response, now: Timestamp) -> Option<SignedDuration> {
-    let text = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
-    match text.parse::<u32>() {
-        Ok(seconds) => Some(SignedDuration::from_secs(seconds.into())),
-        Err(_) => {
-            let date = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
-            Some(date.duration_since(now))
-        }
-    }
-}
-
-async fn reply(mut response: Response) -> String {
-    let status = response.status();
-    let mut body = Vec::new();
-    while body.len() < REPLY_LIMIT {
-        match response.chunk().await {
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            _ => break,
-        }
-    }
-    body.truncate(REPLY_LIMIT);
-    let text = quoted(String::from_utf8_lossy(&body).trim());
-    if text.is_empty() {
-        format!("answered {status}")
-    } else {
-        format!("answered {status}: {text}")
-    }
-}
-
-/// The innermost cause says what happened; the URL may hold a token and is left out.
-fn told(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    if error.is_timeout() {
-        "no answer in time".to_owned()
-    } else {
-        quoted(&cause.to_string())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn error(url: &str, allow_private: bool) -> String {
-        Webhook::new(url, None, allow_private)
-            .err()
-            .unwrap()
-            .to_string()
-    }
-
-    #[test]
-    fn receivers_on_the_inside_are_refused() {
-        let messages = [
-            error("https://169.254.169.254/latest", false),
-            error("https://[::1]/x", false),
-            error("http://hooks.example/x", false),
-            error("http://10.0.0.1/x", true),
-            error("http://localhost/x", false),
-            error("https://user:pass@hooks.example/x", false),
-            error("ftp://hooks.example/x", false),
-            error("hooks.example", false),
-        ]
-        .join("\n");
-        insta::assert_snapshot!(messages, @r#"
-    169.254.169.254 is not a public address; if that is meant, set allowPrivate: true
-    ::1 is not a public address; if that is meant, set allowPrivate: true
-    alerts go over https; http is for loopback with allowPrivate: true
-    alerts go over https; http is for loopback with allowPrivate: true
-    alerts go over https; http is for loopback with allowPrivate: true
-    the URL holds a user name or password; use `secret` instead
-    "ftp://hooks.example/x" is no URL of a receiver; write https://HOST/PATH
-    "hooks.example" is no URL of a receiver; write https://HOST/PATH
-    "#);
-        assert!(Webhook::new("http://127.0.0.1:9/x", None, true).is_ok());
-    }
-
-    #[tokio::test]
-    async fn a_name_of_the_inside_is_refused_when_it_is_resolved() {
-        let webhook = Webhook::new("https://localhost:9/x", None, false).unwrap();
-        let refusal = webhook
-            .send(&crate::testing::alert("c", 1), Timestamp::UNIX_EPOCH)
-            .await
-            .unwrap_err();
-        assert_eq!(refusal.error, "localhost has no public address");
-    }
-
-    #[rstest::rstest]
-    #[case(200, None)]
-    #[case(204, None)]
-    #[case(301, Some(Retry::Again(None)))]
-    #[case(302, Some(Retry::Again(None)))]
-    #[case(308, Some(Retry::Again(None)))]
-    #[case(400, Some(Retry::Dead))]
-    #[case(403, Some(Retry::Again(None)))]
-    #[case(410, Some(Retry::Off))]
-    #[case(429, Some(Retry::Again(None)))]
-    #[case(503, Some(Retry::Again(None)))]
-    fn answers_mean(#[case] status: u16, #[case] expected: Option<Retry>) {
-        assert_eq!(
-            classified(StatusCode::from_u16(status).unwrap(), None),
-            expected
-        );
+        let content_type = body::content_type(self.body);
+        self.receiver.post(content_type, headers, body, now).await
     }
 }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use postern_auditor::input::{Classified, classify_reader};
 use postern_core::event::AuditEvent;
 use postern_core::finding::Finding;
+use postern_core::ocsf;
 use serde_json::json;
 
 use super::Detections;
@@ -42,6 +43,7 @@ Examples:
   gcloud logging read 'logName:\"cloudaudit.googleapis.com\" resource.type=\"cloud_run_revision\"' \\
       --format json | postern audit classify --format table
   postern audit classify entries.ndjson --config postern.yaml --detections my-detections
+  postern audit classify entries.ndjson --format ocsf >> findings.ndjson
   postern audit classify entries.ndjson | jq -r 'select(.category == \"BREAK_GLASS\") | .summary'";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -50,9 +52,17 @@ enum Format {
     Ndjson,
     /// For people.
     Table,
+    /// One Detection Finding of OCSF per line, for a data lake.
+    Ocsf,
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
+    if args.all && args.format == Format::Ocsf {
+        return Err(Failure::mistake(
+            "--all and --format ocsf exclude each other: an entry without findings is no Detection Finding",
+        )
+        .remedy("leave --all out, or take --format ndjson"));
+    }
     let catalogue = args.detections.catalogue()?;
     let mut reader = open(&args.file)?;
     if args.format == Format::Table {
@@ -101,6 +111,7 @@ fn print(one: &Classified, format: Format) -> Result<(), Failure> {
                 output::print(serde_json::to_string(finding).map_err(Failure::undetermined)?)?;
             }
             Format::Table => output::print(finding_row(finding))?,
+            Format::Ocsf => output::print(ocsf::finding(finding))?,
         }
     }
     match (&one.event, format) {

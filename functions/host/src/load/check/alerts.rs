@@ -30,26 +30,44 @@ pub(super) fn check(
         if !names.insert(output.name.as_str()) {
             findings.push((here.key("name"), "another output has this name".to_owned()));
         }
-        match &output.kind {
+        let mut url = |url: &str, wants: &str| {
+            if let Err(message) = receiver(url, wants) {
+                findings.push((here.key("url"), message));
+            }
+        };
+        let referred = match &output.kind {
             OutputKind::Webhook {
-                url,
-                secret: reference,
+                url: to, secret, ..
+            } => {
+                url(to, "sign with `secret: env:NAME`");
+                secret.as_ref().map(|reference| ("secret", reference))
+            }
+            OutputKind::Alertmanager(to) | OutputKind::CloudEvents(to) => {
+                url(&to.url, "use `token: env:NAME`");
+                to.token.as_ref().map(|reference| ("token", reference))
+            }
+            OutputKind::PagerDuty {
+                routing_key,
+                url: to,
                 ..
             } => {
-                if let Err(message) = webhook(url) {
-                    findings.push((here.key("url"), message.to_owned()));
-                }
-                if let Some(reference) = reference {
-                    secret(reference, here.key("secret"), environment, findings);
-                }
+                url(to, "the key is `routingKey: env:NAME`");
+                Some(("routingKey", routing_key))
             }
-            OutputKind::File { path } if path.is_empty() => {
-                findings.push((
-                    here.key("path"),
-                    "this should be the path of a file".to_owned(),
-                ));
+            OutputKind::Slack(hook) | OutputKind::Teams(hook) | OutputKind::GoogleChat(hook) => {
+                Some(("url", &hook.url))
             }
-            OutputKind::File { .. } | OutputKind::Stdout => {}
+            OutputKind::File { path, .. } => {
+                if path.is_empty() {
+                    let message = "this should be the path of a file".to_owned();
+                    findings.push((here.key("path"), message));
+                }
+                None
+            }
+            OutputKind::Stdout { .. } => None,
+        };
+        if let Some((key, reference)) = referred {
+            secret(reference, here.key(key), environment, findings);
         }
     }
     for (index, route) in config.routes.iter().enumerate() {
@@ -69,13 +87,14 @@ pub(super) fn check(
     }
 }
 
-fn webhook(url: &str) -> Result<(), &'static str> {
-    let parsed = Url::parse(url).map_err(|_| "this is no URL")?;
+/// `wants` says where a secret belongs.
+fn receiver(url: &str, wants: &str) -> Result<(), String> {
+    let parsed = Url::parse(url).map_err(|_| "this is no URL".to_owned())?;
     if !is_confidential(url) {
-        return Err("this should be an https:// URL (http:// only to loopback)");
+        return Err("this should be an https:// URL (http:// only to loopback)".to_owned());
     }
     match parsed.username().is_empty() && parsed.password().is_none() {
         true => Ok(()),
-        false => Err("a URL is no place for a secret: sign with `secret: env:NAME`"),
+        false => Err(format!("a URL is no place for a secret: {wants}")),
     }
 }

@@ -1,0 +1,212 @@
+//! An output as it is written: taken flat, so that a key of another type's is a mistake that is told.
+
+use serde::Deserialize;
+
+use super::{BodyFormat, Endpoint, Hook, Output, OutputKind, PAGER_DUTY};
+use crate::config::SecretReference;
+
+/// All keys that outputs have.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct OutputFields {
+    name: String,
+    r#type: String,
+    url: Option<String>,
+    secret: Option<SecretReference>,
+    routing_key: Option<SecretReference>,
+    token: Option<SecretReference>,
+    allow_private: Option<bool>,
+    path: Option<String>,
+    body: Option<BodyFormat>,
+}
+
+/// The types there are, and what each of them takes.
+const TYPES: [(&str, &str, &[&str]); 9] = [
+    (
+        "webhook",
+        "takes `url`, and may have `secret`, `allowPrivate` and `body`",
+        &["url", "secret", "allowPrivate", "body"],
+    ),
+    (
+        "file",
+        "takes `path`, and may have `body`",
+        &["path", "body"],
+    ),
+    ("stdout", "takes nothing else than `body`", &["body"]),
+    ("slack", HOOK, &["url", "allowPrivate"]),
+    ("teams", HOOK, &["url", "allowPrivate"]),
+    ("googleChat", HOOK, &["url", "allowPrivate"]),
+    (
+        "pagerduty",
+        "takes `routingKey`, by reference, and may have `url` and `allowPrivate`",
+        &["routingKey", "url", "allowPrivate"],
+    ),
+    ("alertmanager", ENDPOINT, &["url", "token", "allowPrivate"]),
+    ("cloudEvents", ENDPOINT, &["url", "token", "allowPrivate"]),
+];
+
+const HOOK: &str = "takes `url`, by reference, and may have `allowPrivate`";
+const ENDPOINT: &str = "takes `url`, and may have `token` and `allowPrivate`";
+
+impl TryFrom<OutputFields> for Output {
+    type Error = String;
+
+    fn try_from(fields: OutputFields) -> Result<Self, String> {
+        let known = TYPES.iter().find(|(name, ..)| *name == fields.r#type);
+        let Some((type_name, takes, keys)) = known else {
+            return Err(unknown(&fields.r#type));
+        };
+        let mistake = || format!("`{type_name}` {takes}");
+        if fields.given().any(|key| !keys.contains(&key)) {
+            return Err(mistake());
+        }
+        let name = fields.name.clone();
+        let kind = fields.kind().ok_or_else(mistake)?;
+        Ok(Self { name, kind })
+    }
+}
+
+impl OutputFields {
+    /// The keys that are there, besides `name` and `type`.
+    fn given(&self) -> impl Iterator<Item = &'static str> {
+        [
+            ("url", self.url.is_some()),
+            ("secret", self.secret.is_some()),
+            ("routingKey", self.routing_key.is_some()),
+            ("token", self.token.is_some()),
+            ("allowPrivate", self.allow_private.is_some()),
+            ("path", self.path.is_some()),
+            ("body", self.body.is_some()),
+        ]
+        .into_iter()
+        .filter_map(|(key, given)| given.then_some(key))
+    }
+
+    /// What it is; `None` if a key is missing.
+    fn kind(self) -> Option<OutputKind> {
+        let body = self.body.unwrap_or_default();
+        let allow_private = self.allow_private.unwrap_or_default();
+        let kind = match self.r#type.as_str() {
+            "webhook" => OutputKind::Webhook {
+                url: self.url?,
+                secret: self.secret,
+                allow_private,
+                body,
+            },
+            "file" => OutputKind::File {
+                path: self.path?,
+                body,
+            },
+            "stdout" => OutputKind::Stdout { body },
+            "pagerduty" => OutputKind::PagerDuty {
+                routing_key: self.routing_key?,
+                url: self.url.unwrap_or_else(|| PAGER_DUTY.to_owned()),
+                allow_private,
+            },
+            "alertmanager" | "cloudEvents" => {
+                let endpoint = Endpoint {
+                    url: self.url?,
+                    token: self.token,
+                    allow_private,
+                };
+                match self.r#type.as_str() {
+                    "alertmanager" => OutputKind::Alertmanager(endpoint),
+                    _ => OutputKind::CloudEvents(endpoint),
+                }
+            }
+            chat => {
+                let hook = Hook {
+                    url: SecretReference(self.url?),
+                    allow_private,
+                };
+                match chat {
+                    "slack" => OutputKind::Slack(hook),
+                    "teams" => OutputKind::Teams(hook),
+                    "googleChat" => OutputKind::GoogleChat(hook),
+                    _ => return None,
+                }
+            }
+        };
+        Some(kind)
+    }
+}
+
+fn unknown(type_name: &str) -> String {
+    let known = TYPES.map(|(name, ..)| name).join(", ");
+    match type_name {
+        "pubsub" | "sns" => {
+            format!("outputs of type `{type_name}` are not in this version yet: use one of {known}")
+        }
+        _ => format!("this build has no output of type `{type_name}`: it is one of {known}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn output(fields: Value) -> Result<Output, String> {
+        let mut whole = json!({"name": "a"});
+        whole
+            .as_object_mut()
+            .unwrap()
+            .extend(fields.as_object().unwrap().clone());
+        serde_json::from_value(whole).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn each_type_says_what_it_takes() {
+        let messages: Vec<_> = [
+            json!({"type": "slack"}),
+            json!({"type": "teams", "url": "env:U", "secret": "env:S"}),
+            json!({"type": "googleChat", "url": "env:U", "body": "ocsf"}),
+            json!({"type": "pagerduty", "url": "https://events.eu.pagerduty.com/v2/enqueue"}),
+            json!({"type": "alertmanager", "token": "env:T"}),
+            json!({"type": "cloudEvents", "url": "https://events.example/", "path": "x"}),
+            json!({"type": "webhook", "url": "https://hooks.example/", "routingKey": "env:K"}),
+            json!({"type": "file", "path": "x", "body": "cef"}),
+            json!({"type": "stdout", "path": "x"}),
+        ]
+        .into_iter()
+        .map(|fields| output(fields).unwrap_err())
+        .collect();
+        insta::assert_snapshot!(messages.join("\n"), @r#"
+        `slack` takes `url`, by reference, and may have `allowPrivate`
+        `teams` takes `url`, by reference, and may have `allowPrivate`
+        `googleChat` takes `url`, by reference, and may have `allowPrivate`
+        `pagerduty` takes `routingKey`, by reference, and may have `url` and `allowPrivate`
+        `alertmanager` takes `url`, and may have `token` and `allowPrivate`
+        `cloudEvents` takes `url`, and may have `token` and `allowPrivate`
+        `webhook` takes `url`, and may have `secret`, `allowPrivate` and `body`
+        unknown variant `cef`, expected one of `cloudEvents`, `native`, `ocsf`, `ecs`
+        `stdout` takes nothing else than `body`
+        "#);
+    }
+
+    #[test]
+    fn what_is_not_said_has_a_default() {
+        let kind = |fields| output(fields).unwrap().kind;
+        let webhook = kind(json!({"type": "webhook", "url": "https://hooks.example/"}));
+        assert!(matches!(
+            webhook,
+            OutputKind::Webhook {
+                body: BodyFormat::CloudEvents,
+                allow_private: false,
+                secret: None,
+                ..
+            }
+        ));
+        let pager = kind(json!({"type": "pagerduty", "routingKey": "env:KEY"}));
+        assert!(matches!(pager, OutputKind::PagerDuty { url, .. } if url == PAGER_DUTY));
+        let file = kind(json!({"type": "file", "path": "x", "body": "ecs"}));
+        assert!(matches!(
+            file,
+            OutputKind::File {
+                body: BodyFormat::Ecs,
+                ..
+            }
+        ));
+    }
+}

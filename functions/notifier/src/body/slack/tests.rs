@@ -1,0 +1,181 @@
+use super::*;
+use crate::testing::sample::{hostile, hostile_texts, opened, texts_in};
+
+#[test]
+fn slack_gets_blocks() {
+    insta::assert_json_snapshot!(message(&opened()), @r#"
+    {
+      "blocks": [
+        {
+          "text": {
+            "emoji": false,
+            "text": "HIGH: BREAK GLASS",
+            "type": "plain_text"
+          },
+          "type": "header"
+        },
+        {
+          "text": {
+            "emoji": false,
+            "text": "night-duty@example.com deployed checkout past the policy",
+            "type": "plain_text"
+          },
+          "type": "section"
+        },
+        {
+          "fields": [
+            {
+              "text": "*Target*",
+              "type": "mrkdwn",
+              "verbatim": true
+            },
+            {
+              "emoji": false,
+              "text": "cloud-run:acme-shop/europe-west1/checkout",
+              "type": "plain_text"
+            },
+            {
+              "text": "*Images*",
+              "type": "mrkdwn",
+              "verbatim": true
+            },
+            {
+              "emoji": false,
+              "text": "europe-docker.pkg.dev/acme-shop/web/checkout@sha256:11",
+              "type": "plain_text"
+            },
+            {
+              "text": "*Who*",
+              "type": "mrkdwn",
+              "verbatim": true
+            },
+            {
+              "emoji": false,
+              "text": "night-duty@example.com",
+              "type": "plain_text"
+            },
+            {
+              "text": "*Reason given*",
+              "type": "mrkdwn",
+              "verbatim": true
+            },
+            {
+              "emoji": false,
+              "text": "INC-77 &lt;payments&gt; are down",
+              "type": "plain_text"
+            },
+            {
+              "text": "*Without it*",
+              "type": "mrkdwn",
+              "verbatim": true
+            },
+            {
+              "emoji": false,
+              "text": "would have been denied",
+              "type": "plain_text"
+            }
+          ],
+          "type": "section"
+        },
+        {
+          "fields": [
+            {
+              "text": "*Owner*",
+              "type": "mrkdwn",
+              "verbatim": true
+            },
+            {
+              "emoji": false,
+              "text": "team-checkout",
+              "type": "plain_text"
+            },
+            {
+              "text": "*Due*",
+              "type": "mrkdwn",
+              "verbatim": true
+            },
+            {
+              "emoji": false,
+              "text": "2026-03-03T09:00:10Z",
+              "type": "plain_text"
+            },
+            {
+              "text": "*Back by*",
+              "type": "mrkdwn",
+              "verbatim": true
+            },
+            {
+              "emoji": false,
+              "text": "gcloud run services update-traffic checkout",
+              "type": "plain_text"
+            },
+            {
+              "text": "*Detection*",
+              "type": "mrkdwn",
+              "verbatim": true
+            },
+            {
+              "emoji": false,
+              "text": "gcp.cloud-run.break-glass",
+              "type": "plain_text"
+            },
+            {
+              "text": "*Opened*",
+              "type": "mrkdwn",
+              "verbatim": true
+            },
+            {
+              "emoji": false,
+              "text": "2026-03-03T05:00:10Z",
+              "type": "plain_text"
+            }
+          ],
+          "type": "section"
+        },
+        {
+          "fields": [
+            {
+              "text": "*Case*",
+              "type": "mrkdwn",
+              "verbatim": true
+            },
+            {
+              "emoji": false,
+              "text": "01CASE (revision 1)",
+              "type": "plain_text"
+            }
+          ],
+          "type": "section"
+        }
+      ],
+      "mrkdwn": false,
+      "text": "HIGH: BREAK GLASS cloud-run:acme-shop/europe-west1/checkout",
+      "unfurl_links": false,
+      "unfurl_media": false
+    }
+    "#);
+}
+
+#[test]
+fn no_text_gets_markup_or_mentions_into_slack() {
+    for text in hostile_texts() {
+        let sent = message(&hostile(&text));
+        let blocks = sent["blocks"].as_array().unwrap();
+        assert!(blocks.len() <= 50);
+        for block in blocks {
+            let limit = if block["type"] == "header" { 150 } else { 3000 };
+            assert!(block["text"]["text"].as_str().unwrap_or("").chars().count() <= limit);
+            let fields = block["fields"].as_array().map_or(&[][..], Vec::as_slice);
+            assert!(fields.len() <= 10);
+            for field in fields {
+                let text = field["text"].as_str().unwrap();
+                assert!((1..=2000).contains(&text.chars().count()));
+                // Only our own words may have a markup.
+                assert!(field["type"] == "plain_text" || text.len() < 30);
+            }
+        }
+        for (key, text) in texts_in(&sent) {
+            assert!(!text.contains(['<', '>', '\n', '\u{202e}']), "{key}");
+        }
+    }
+}
