@@ -3,12 +3,15 @@
 
 mod address;
 mod backoff;
+mod breaker;
 mod cloud_event;
+mod gauges;
 pub mod http;
 mod notifier;
 pub mod output;
 mod route;
 mod signature;
+mod sink;
 #[cfg(test)]
 mod testing;
 
