@@ -9,6 +9,7 @@ pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod inspect;
 pub(crate) mod key;
+pub(crate) mod notify;
 pub(crate) mod payload;
 pub(crate) mod policy;
 pub(crate) mod report;

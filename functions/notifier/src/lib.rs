@@ -14,7 +14,9 @@ mod signature;
 mod sink;
 #[cfg(test)]
 mod testing;
+mod trial;
 
 pub use notifier::{Notifier, SetUpError, Tally};
 pub use output::{Output, OutputError, Refusal, Retry};
 pub use route::{RouteError, Routes};
+pub use trial::{Trial, TrialOutcome, trial};

@@ -7,7 +7,7 @@ use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use postern_core::change::{Lane, Notification};
 use postern_core::ports::{Attempted, Outbox, Unavailable};
-use postern_host::config::{Config, SecretReference};
+use postern_host::config::{self, Config, SecretReference};
 use postern_host::environment::Environment;
 use postern_host::secret;
 use secrecy::ExposeSecret as _;
@@ -79,14 +79,9 @@ impl Notifier {
         config: &Config,
         environment: &dyn Environment,
     ) -> Result<Self, SetUpError> {
-        let secret = |reference: &SecretReference| {
-            let secret = secret::resolve(reference, environment);
-            let secret = secret.map_err(|error| error.to_string())?;
-            Ok(secret.expose_secret().to_owned())
-        };
         let mut outputs = Vec::new();
         for output in &config.outputs {
-            outputs.push((output.name.clone(), crate::output::output(output, &secret)?));
+            outputs.push((output.name.clone(), set_up(output, environment)?));
         }
         let names = outputs.iter().map(|(name, _)| name.clone()).collect();
         let routes = Routes::new(config.routes.clone(), names)?;
@@ -213,6 +208,19 @@ impl Notifier {
         }
         Ok(tally)
     }
+}
+
+/// An output, with its secrets from where the configuration says they are.
+pub(crate) fn set_up(
+    output: &config::Output,
+    environment: &dyn Environment,
+) -> Result<Box<dyn Output>, OutputError> {
+    let secret = |reference: &SecretReference| {
+        let secret = secret::resolve(reference, environment);
+        let secret = secret.map_err(|error| error.to_string())?;
+        Ok(secret.expose_secret().to_owned())
+    };
+    crate::output::output(output, &secret)
 }
 
 impl Tally {
