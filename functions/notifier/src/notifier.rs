@@ -84,7 +84,15 @@ impl Notifier {
             outputs.push((output.name.clone(), set_up(output, environment)?));
         }
         let names = outputs.iter().map(|(name, _)| name.clone()).collect();
-        let routes = Routes::new(config.routes.clone(), names)?;
+        let routes = Routes::new(config.routes.clone(), names)?.silenced(&config.silences);
+        for silence in routes.ended(Timestamp::now()) {
+            tracing::warn!(
+                owner = silence.owner,
+                reason = silence.reason,
+                until = %silence.until,
+                "a silence has ended: take it out of the configuration, or give it another end"
+            );
+        }
         Ok(Self::new(outbox, outputs, routes))
     }
 

@@ -1,6 +1,5 @@
 //! Where alerts go.
 
-use postern_core::finding::{Category, Severity};
 use serde::Deserialize;
 
 use super::SecretReference;
@@ -90,25 +89,4 @@ impl TryFrom<OutputFields> for Output {
         };
         Ok(Self { name, kind })
     }
-}
-
-/// Which alerts go to which outputs.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Route {
-    /// All that is named must hold.
-    #[serde(default, rename = "match")]
-    pub matches: RouteMatch,
-    /// Names of outputs.
-    pub to: Vec<String>,
-}
-
-/// What a route asks of an alert.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct RouteMatch {
-    /// At least this severe.
-    pub severity: Option<Severity>,
-    /// Of this category.
-    pub category: Option<Category>,
 }
