@@ -250,14 +250,14 @@ async fn an_alert_that_was_damaged_after_it_was_routed_is_given_up() {
     );
 }
 
-/// Denials, all at the same time.
+/// Denials, all at the same time, before every other alert.
 async fn denials(store: &Store, count: usize) {
     let case = |index| Case {
         category: Category::Denied,
         ..case(&format!("D{index:05}"), 1)
     };
     let cases: Vec<Case> = (0..count).map(case).collect();
-    let outbox = cases.iter().map(|case| Notification::of(case, at(0)));
+    let outbox = cases.iter().map(|case| Notification::of(case, at(-60)));
     let change = Change {
         outbox: outbox.collect(),
         cases,
