@@ -13,7 +13,6 @@ mod correlation;
 pub mod coverage;
 pub mod decide;
 pub mod detection;
-mod glob;
 pub mod http;
 pub mod input;
 mod journal;

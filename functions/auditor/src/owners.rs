@@ -6,12 +6,11 @@ use std::fmt;
 use postern_core::case::Case;
 use postern_core::event::AuditEvent;
 use postern_core::finding::{Category, Finding};
+use postern_core::glob::Glob;
 use postern_core::target::Target;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_saphyr::Spanned;
-
-use crate::glob::Glob;
 
 /// Labels of a service or workload.
 pub type Labels = BTreeMap<String, String>;

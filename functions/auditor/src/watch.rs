@@ -1,9 +1,8 @@
 //! What the auditor watches for beyond single entries, as the configuration says.
 
 use jiff::SignedDuration;
+use postern_core::glob::Glob;
 use postern_host::config::Config;
-
-use crate::glob::Glob;
 
 /// What to watch for.
 #[derive(Debug, Clone, PartialEq, Eq)]

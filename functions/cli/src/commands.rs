@@ -10,6 +10,7 @@ pub(crate) mod doctor;
 pub(crate) mod inspect;
 pub(crate) mod key;
 pub(crate) mod ledger;
+pub(crate) mod notify;
 pub(crate) mod payload;
 pub(crate) mod policy;
 pub(crate) mod report;

@@ -32,16 +32,21 @@ pub(crate) fn complete(mut config: Config, data: &Path) -> Result<Config, Failur
     if config.policy.is_none() && data.join(POLICY).exists() {
         config.policy = Some(file(POLICY));
     }
+    Ok(with_output(config, data))
+}
+
+/// Alerts go to a file of the data directory, unless the environment names an output.
+pub(crate) fn with_output(mut config: Config, data: &Path) -> Config {
     if config.outputs.is_empty() {
         config.outputs.push(Output {
             name: "file".to_owned(),
             kind: OutputKind::File {
-                path: file("alerts.ndjson"),
+                path: data.join("alerts.ndjson").display().to_string(),
                 body: BodyFormat::default(),
             },
         });
     }
-    Ok(config)
+    config
 }
 
 /// Puts the database into the data directory, unless the configuration says where it is.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::case::{Case, Drill};
 use crate::entry::Entry;
-use crate::finding::{Finding, Severity};
+use crate::finding::{Category, Finding, Severity};
 use crate::image::Digest;
 use crate::memory::{Expectation, Fact};
 
@@ -106,6 +106,20 @@ pub struct Notification {
     pub case: Case,
 }
 
+/// Which queue of an output an alert waits in. Neither holds up the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lane {
+    /// Break-glass, tampering with what is trusted, and a blinded audit.
+    Urgent,
+    /// All others.
+    Normal,
+}
+
+impl Lane {
+    /// Both, the urgent one first.
+    pub const ALL: [Self; 2] = [Self::Urgent, Self::Normal];
+}
+
 impl Notification {
     /// The alert for a case as it stands.
     pub fn of(case: &Case, at: Timestamp) -> Self {
@@ -114,6 +128,25 @@ impl Notification {
             at,
             case: case.told(),
         }
+    }
+
+    /// Which lane it goes by. A case has the category of its first finding, and others may have joined
+    /// it: the most urgent one decides.
+    pub fn lane(&self) -> Lane {
+        match self.categories().any(Category::is_urgent) {
+            true => Lane::Urgent,
+            false => Lane::Normal,
+        }
+    }
+
+    /// Whether nothing may keep it from being sent.
+    pub fn is_always_told(&self) -> bool {
+        self.categories().any(Category::is_always_told)
+    }
+
+    fn categories(&self) -> impl Iterator<Item = Category> {
+        let findings = self.case.findings.iter().map(|finding| finding.category);
+        std::iter::once(self.case.category).chain(findings)
     }
 
     /// The same alert, louder than its case.

@@ -74,6 +74,21 @@ pub enum Category {
     Silence,
 }
 
+impl Category {
+    /// Whether its alerts go ahead of all others.
+    pub const fn is_urgent(self) -> bool {
+        matches!(
+            self,
+            Self::BreakGlass | Self::TrustChain | Self::AuditBlinded
+        )
+    }
+
+    /// Whether its alerts are sent whatever anybody has configured: they are never silenced.
+    pub const fn is_always_told(self) -> bool {
+        self.is_urgent() || matches!(self, Self::Bypass)
+    }
+}
+
 /// A finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -13,6 +13,7 @@ pub mod entry;
 pub mod event;
 pub mod evidence;
 pub mod finding;
+pub mod glob;
 pub mod image;
 pub mod ledger;
 pub mod memory;

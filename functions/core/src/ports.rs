@@ -27,7 +27,7 @@ pub use self::ledger::{Head, Inclusion, LedgerStore};
 pub use self::runtime::{RunningRevision, Runtime, RuntimeState};
 use crate::attestor::{Attestor, AttestorName, NoteName};
 use crate::case::{Case, Drill};
-use crate::change::{Change, Notification};
+use crate::change::{Change, Lane, Notification};
 use crate::entry::{Entry, Signing};
 use crate::image::{Digest, ImageReference};
 use crate::memory::{Expectation, Memory, Questions};
@@ -352,11 +352,12 @@ pub trait Outbox: Send + Sync {
         outputs: &(dyn for<'a> Fn(&'a Notification) -> Vec<String> + Send + Sync),
     ) -> Result<(), Unavailable>;
 
-    /// Claims deliveries to one output that are due, oldest first, until `until`: nobody else gets
-    /// them before then.
+    /// Claims deliveries of one lane to one output that are due, longest due first, until `until`:
+    /// nobody else gets them before then.
     async fn claim(
         &self,
         output: &str,
+        lane: Lane,
         now: Timestamp,
         until: Timestamp,
         limit: u32,
@@ -373,6 +374,22 @@ pub trait Outbox: Send + Sync {
 
     /// When the oldest alert was written that an output has not confirmed and that is not dead.
     async fn oldest_undelivered(&self) -> Result<Option<Timestamp>, Unavailable>;
+
+    /// What waits, and what was given up, at every output that has either.
+    async fn queues(&self) -> Result<Vec<Queue>, Unavailable>;
+}
+
+/// What has not reached an output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queue {
+    /// The output.
+    pub output: String,
+    /// Alerts that are still to be delivered.
+    pub pending: u64,
+    /// Alerts that were given up.
+    pub dead: u64,
+    /// When the oldest of the pending ones was written.
+    pub oldest: Option<Timestamp>,
 }
 
 /// A user name and a password that a registry takes, for a short while.

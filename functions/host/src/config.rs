@@ -8,6 +8,7 @@ mod cases;
 mod gate;
 mod output;
 mod registry;
+mod route;
 
 use postern_core::attestor::ProjectNumbers;
 use serde::Deserialize;
@@ -17,8 +18,9 @@ pub use audit::{Audit, Endpoints, Reconcile, RemoteGate, TrustSet};
 pub use auth::{Access, Auth, Issuer, PlatformCallers, PlatformWord, Right};
 pub use cases::{Cases, Due, JustificationRules};
 pub use gate::{BreakGlass, Gate, OnUndetermined, Tls};
-pub use output::{BodyFormat, Endpoint, Hook, Output, OutputKind, PAGER_DUTY, Route, RouteMatch};
+pub use output::{BodyFormat, Endpoint, Hook, Output, OutputKind, PAGER_DUTY};
 pub use registry::{Credential, Registry};
+pub use route::{OneOrMore, Route, RouteMatch, Silence};
 
 /// The whole configuration. Every key has a default: an empty file is the embedded set-up.
 #[derive(Debug, Clone, Deserialize)]
@@ -64,6 +66,8 @@ pub struct Config {
     pub outputs: Vec<Output>,
     /// Which alert goes where; none: everything goes everywhere.
     pub routes: Vec<Route>,
+    /// Which alerts are not sent for a while.
+    pub silences: Vec<Silence>,
 }
 
 impl Default for Config {
@@ -88,6 +92,7 @@ impl Default for Config {
             endpoints: Endpoints::default(),
             outputs: Vec::new(),
             routes: Vec::new(),
+            silences: Vec::new(),
         }
     }
 }

@@ -4,15 +4,20 @@
 mod address;
 mod backoff;
 mod body;
+mod breaker;
 mod cloud_event;
+mod gauges;
 pub mod http;
 mod notifier;
 pub mod output;
 mod route;
 mod signature;
+mod sink;
 #[cfg(test)]
 mod testing;
+mod trial;
 
 pub use notifier::{Notifier, SetUpError, Tally};
 pub use output::{Output, OutputError, Refusal, Retry};
 pub use route::{RouteError, Routes};
+pub use trial::{Trial, TrialOutcome, trial};

@@ -1,14 +1,13 @@
-//! Drains the outbox, each output by itself.
+//! Drains the outbox, each lane of each output by itself.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
-use postern_core::change::Notification;
-use postern_core::ports::{Attempted, DueDelivery, Outbox, Unavailable};
-use postern_host::config::{Config, SecretReference};
+use postern_core::change::{Lane, Notification};
+use postern_core::ports::{Attempted, Outbox, Unavailable};
+use postern_host::config::{self, Config, SecretReference};
 use postern_host::environment::Environment;
 use postern_host::secret;
 use secrecy::ExposeSecret as _;
@@ -16,13 +15,12 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::backoff;
-use crate::output::{Output, OutputError, Refusal, Retry};
+use crate::gauges;
+use crate::output::{Output, OutputError};
 use crate::route::{RouteError, Routes};
+use crate::sink::Sink;
 
-/// So many deliveries are claimed at once …
-const BATCH: u32 = 8;
-/// … for so long: longer than all of them take to time out one after the other.
+/// So long a batch is claimed for: longer than all of it takes to time out one after the other.
 const LEASE: SignedDuration = SignedDuration::from_mins(5);
 
 /// Why the notifier of a configuration cannot be set up.
@@ -45,13 +43,6 @@ pub struct Notifier {
     wake: watch::Sender<()>,
 }
 
-struct Sink {
-    name: String,
-    output: Box<dyn Output>,
-    /// It said that it wants no more; that lasts until the next start.
-    off: AtomicBool,
-}
-
 /// What became of the attempts of one tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Tally {
@@ -70,11 +61,7 @@ impl Notifier {
         outputs: Vec<(String, Box<dyn Output>)>,
         routes: Routes,
     ) -> Self {
-        let sink = |(name, output)| Sink {
-            name,
-            output,
-            off: AtomicBool::new(false),
-        };
+        let sink = |(name, output)| Sink::new(name, output);
         Self {
             outbox,
             routes,
@@ -92,17 +79,20 @@ impl Notifier {
         config: &Config,
         environment: &dyn Environment,
     ) -> Result<Self, SetUpError> {
-        let secret = |reference: &SecretReference| {
-            let secret = secret::resolve(reference, environment);
-            let secret = secret.map_err(|error| error.to_string())?;
-            Ok(secret.expose_secret().to_owned())
-        };
         let mut outputs = Vec::new();
         for output in &config.outputs {
-            outputs.push((output.name.clone(), crate::output::output(output, &secret)?));
+            outputs.push((output.name.clone(), set_up(output, environment)?));
         }
         let names = outputs.iter().map(|(name, _)| name.clone()).collect();
-        let routes = Routes::new(config.routes.clone(), names)?;
+        let routes = Routes::new(config.routes.clone(), names)?.silenced(&config.silences);
+        for silence in routes.ended(Timestamp::now()) {
+            tracing::warn!(
+                owner = silence.owner,
+                reason = silence.reason,
+                until = %silence.until,
+                "a silence has ended: take it out of the configuration, or give it another end"
+            );
+        }
         Ok(Self::new(outbox, outputs, routes))
     }
 
@@ -113,19 +103,26 @@ impl Notifier {
     /// If the outbox could not be read or written. What was sent and not recorded is sent again.
     pub async fn tick(&self, now: Timestamp) -> Result<Tally, Unavailable> {
         self.route().await?;
-        let drained = join_all(self.sinks.iter().map(|sink| self.drain(sink, now))).await;
+        let drained = join_all(
+            self.queues()
+                .map(|(sink, lane)| self.drain(sink, lane, now)),
+        )
+        .await;
         let mut total = Tally::default();
         for tally in drained {
             total.add(tally?);
         }
-        self.measure(now).await?;
+        gauges::measure(self.outbox.as_ref(), &self.sinks, now).await?;
         Ok(total)
     }
 
-    /// Runs until `shutdown`: each output on its own, every `interval` and when woken, so that one
-    /// that is slow or dead holds up no other. An attempt that is under way then is made again later.
+    /// Runs until `shutdown`: each lane of each output on its own, every `interval` and when woken, so
+    /// that an output that is slow or dead holds up no other, and no flood what is urgent. An attempt that is under way then is made again later.
     pub async fn run(&self, interval: Duration, shutdown: impl Future<Output = ()> + Send) {
-        let loops = join_all(self.sinks.iter().map(|sink| self.serve(sink, interval)));
+        let loops = join_all(
+            self.queues()
+                .map(|(sink, lane)| self.serve(sink, lane, interval)),
+        );
         tokio::select! {
             () = shutdown => {}
             _ = loops => {}
@@ -138,12 +135,17 @@ impl Notifier {
         self.wake.send_replace(());
     }
 
-    async fn serve(&self, sink: &Sink, interval: Duration) {
+    fn queues(&self) -> impl Iterator<Item = (&Sink, Lane)> {
+        let lanes = |sink| Lane::ALL.map(|lane| (sink, lane));
+        self.sinks.iter().flat_map(lanes)
+    }
+
+    async fn serve(&self, sink: &Sink, lane: Lane, interval: Duration) {
         let mut woken = self.wake.subscribe();
         loop {
             let now = Timestamp::now();
             let tried = match self.route().await {
-                Ok(()) => self.drain(sink, now).await,
+                Ok(()) => self.drain(sink, lane, now).await,
                 Err(error) => Err(error),
             };
             if let Err(error) = tried {
@@ -158,7 +160,9 @@ impl Notifier {
 
     async fn measure_always(&self, interval: Duration) {
         loop {
-            if let Err(error) = self.measure(Timestamp::now()).await {
+            if let Err(error) =
+                gauges::measure(self.outbox.as_ref(), &self.sinks, Timestamp::now()).await
+            {
                 tracing::error!(%error, "the outbox could not be read");
             }
             tokio::time::sleep(interval.max(Duration::from_secs(1))).await;
@@ -176,19 +180,26 @@ impl Notifier {
     }
 
     /// Sends batch after batch; after one with a failure the rest waits for the next tick.
-    async fn drain(&self, sink: &Sink, now: Timestamp) -> Result<Tally, Unavailable> {
+    async fn drain(&self, sink: &Sink, lane: Lane, now: Timestamp) -> Result<Tally, Unavailable> {
         let start = Instant::now();
         let mut tally = Tally::default();
-        while !sink.off.load(Ordering::Relaxed) {
+        loop {
             let claimed = later(now, start);
+            let room = sink.room(lane, claimed);
+            if room == 0 {
+                break;
+            }
             let until = claimed.checked_add(LEASE).unwrap_or(Timestamp::MAX);
-            let batch = self.outbox.claim(&sink.name, claimed, until, BATCH).await?;
+            let batch = self
+                .outbox
+                .claim(&sink.name, lane, claimed, until, room)
+                .await?;
             if batch.is_empty() {
                 break;
             }
             let mut failed = false;
             for due in &batch {
-                if sink.off.load(Ordering::Relaxed) {
+                if sink.is_off() {
                     break;
                 }
                 let outcome = sink.attempt(due, later(now, start)).await;
@@ -205,66 +216,19 @@ impl Notifier {
         }
         Ok(tally)
     }
-
-    async fn measure(&self, now: Timestamp) -> Result<(), Unavailable> {
-        let oldest = self.outbox.oldest_undelivered().await?;
-        let age = oldest.map_or(0.0, |at| now.duration_since(at).as_secs_f64().max(0.0));
-        metrics::gauge!("postern_alerts_oldest_undelivered_seconds").set(age);
-        Ok(())
-    }
 }
 
-impl Sink {
-    async fn attempt(&self, due: &DueDelivery, now: Timestamp) -> Attempted {
-        let sent = self.output.send(&due.notification, now).await;
-        let outcome = match sent {
-            Ok(()) => Attempted::Delivered,
-            Err(refusal) => self.refused(due, refusal, now),
-        };
-        let word = match &outcome {
-            Attempted::Delivered => "delivered",
-            Attempted::Again { .. } => "again",
-            Attempted::Dead { .. } => "dead",
-        };
-        metrics::counter!("postern_alerts_total", "output" => self.name.clone(), "outcome" => word)
-            .increment(1);
-        outcome
-    }
-
-    fn refused(&self, due: &DueDelivery, refusal: Refusal, now: Timestamp) -> Attempted {
-        let Refusal { retry, error } = refusal;
-        let attempts = due.attempts.saturating_add(1);
-        let delay = match retry {
-            Retry::Again(asked) => backoff::delay(attempts, asked, rand::random()),
-            Retry::Dead => None,
-            Retry::Off => {
-                self.off.store(true, Ordering::Relaxed);
-                tracing::error!(
-                    output = self.name,
-                    error,
-                    "the output wants no more alerts and is switched off until the next start"
-                );
-                None
-            }
-        };
-        let alert = &due.notification.id;
-        match delay.and_then(|delay| now.checked_add(delay).ok()) {
-            Some(at) => {
-                tracing::warn!(output = self.name, alert, attempts, error, %at, "an alert was not taken");
-                Attempted::Again { at, error }
-            }
-            None => {
-                tracing::error!(
-                    output = self.name,
-                    alert,
-                    attempts,
-                    error,
-                    "an alert is given up"
-                );
-                Attempted::Dead { error }
-            }
-        }
-    }
+/// An output, with its secrets from where the configuration says they are.
+pub(crate) fn set_up(
+    output: &config::Output,
+    environment: &dyn Environment,
+) -> Result<Box<dyn Output>, OutputError> {
+    let secret = |reference: &SecretReference| {
+        let secret = secret::resolve(reference, environment);
+        let secret = secret.map_err(|error| error.to_string())?;
+        Ok(secret.expose_secret().to_owned())
+    };
+    crate::output::output(output, &secret)
 }
 
 impl Tally {

@@ -1,14 +1,20 @@
 //! Which alert goes to which outputs.
 
+mod matcher;
+
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use postern_core::change::Notification;
-use postern_host::config::{Route, RouteMatch};
+use postern_host::config::{Route, Silence};
 
-/// The routes over the outputs there are.
+use self::matcher::Matcher;
+
+/// The routes over the outputs there are, and the silences over the routes.
 #[derive(Debug, Clone)]
 pub struct Routes {
-    routes: Vec<Route>,
+    routes: Vec<(Matcher, Vec<String>)>,
+    silences: Vec<(Matcher, Silence)>,
     outputs: Vec<String>,
 }
 
@@ -27,83 +33,74 @@ impl Routes {
     /// If a route names an output that is not there.
     pub fn new(routes: Vec<Route>, outputs: Vec<String>) -> Result<Self, RouteError> {
         let named = routes.iter().flat_map(|route| &route.to);
-        match named.into_iter().find(|name| !outputs.contains(name)) {
-            Some(name) => Err(RouteError {
+        if let Some(name) = named.into_iter().find(|name| !outputs.contains(name)) {
+            return Err(RouteError {
                 name: name.clone(),
                 known: outputs.join(", "),
-            }),
-            None => Ok(Self { routes, outputs }),
+            });
         }
+        let routes = routes.into_iter();
+        Ok(Self {
+            routes: routes
+                .map(|route| (Matcher::new(&route.matches), route.to))
+                .collect(),
+            silences: Vec::new(),
+            outputs,
+        })
     }
 
-    /// The outputs of one alert, each once.
+    /// The same routes, with silences over them.
+    #[must_use]
+    pub fn silenced(mut self, silences: &[Silence]) -> Self {
+        let silences = silences.iter();
+        self.silences = silences
+            .map(|silence| (Matcher::new(&silence.matches), silence.clone()))
+            .collect();
+        self
+    }
+
+    /// The silences that have ended, and that somebody forgot.
+    pub fn ended(&self, now: Timestamp) -> impl Iterator<Item = &Silence> {
+        let all = self.silences.iter().map(|(_, silence)| silence);
+        all.filter(move |silence| silence.until <= now)
+    }
+
+    /// The outputs of one alert, each once; none where it is silenced.
     pub fn outputs(&self, alert: &Notification) -> Vec<String> {
+        if let Some(silence) = self.silence(alert) {
+            silenced(alert, silence);
+            return Vec::new();
+        }
         if self.routes.is_empty() {
             return self.outputs.clone();
         }
-        let taken = self
-            .routes
-            .iter()
-            .filter(|route| takes(&route.matches, alert));
-        let names: BTreeSet<_> = taken.flat_map(|route| route.to.iter().cloned()).collect();
+        let taken = self.routes.iter().filter(|(takes, _)| takes.takes(alert));
+        let names: BTreeSet<_> = taken.flat_map(|(_, to)| to.iter().cloned()).collect();
         names.into_iter().collect()
+    }
+
+    /// What keeps an alert from being sent. Its own time decides, so that the answer is the same
+    /// however late it is asked for.
+    fn silence(&self, alert: &Notification) -> Option<&Silence> {
+        if alert.is_always_told() {
+            return None;
+        }
+        let mut silences = self.silences.iter();
+        let found = silences.find(|(what, silence)| alert.at < silence.until && what.takes(alert));
+        found.map(|(_, silence)| silence)
     }
 }
 
-fn takes(matches: &RouteMatch, alert: &Notification) -> bool {
-    matches
-        .severity
-        .is_none_or(|least| alert.case.severity >= least)
-        && matches
-            .category
-            .is_none_or(|category| alert.case.category == category)
+fn silenced(alert: &Notification, silence: &Silence) {
+    metrics::counter!("postern_alerts_silenced_total").increment(1);
+    tracing::info!(
+        alert = alert.id,
+        owner = silence.owner,
+        reason = silence.reason,
+        until = %silence.until,
+        "an alert is silenced"
+    );
 }
 
 #[cfg(test)]
-mod tests {
-    use postern_core::finding::{Category, Severity};
-
-    use super::*;
-    use crate::testing::alert;
-
-    fn routes(routes: serde_json::Value) -> Result<Routes, RouteError> {
-        let outputs = ["bus", "file", "pager"].map(str::to_owned).to_vec();
-        Routes::new(serde_json::from_value(routes).unwrap(), outputs)
-    }
-
-    #[test]
-    fn without_routes_everything_goes_everywhere() {
-        let routes = routes(serde_json::json!([])).unwrap();
-        assert_eq!(routes.outputs(&alert("c", 1)), ["bus", "file", "pager"]);
-    }
-
-    #[test]
-    fn a_route_takes_what_is_severe_enough_and_of_its_category() {
-        let routes = routes(serde_json::json!([
-            {"match": {"severity": "HIGH"}, "to": ["pager", "file"]},
-            {"match": {"category": "BREAK_GLASS"}, "to": ["file"]},
-            {"match": {"severity": "LOW", "category": "DRY_RUN"}, "to": ["bus"]},
-        ]))
-        .unwrap();
-        let mut alert = alert("c", 1);
-        for (severity, category, expected) in [
-            (
-                Severity::Critical,
-                Category::BreakGlass,
-                vec!["file", "pager"],
-            ),
-            (Severity::Low, Category::BreakGlass, vec!["file"]),
-            (Severity::Low, Category::DryRun, vec!["bus"]),
-            (Severity::Info, Category::DryRun, vec![]),
-        ] {
-            (alert.case.severity, alert.case.category) = (severity, category);
-            assert_eq!(routes.outputs(&alert), expected);
-        }
-    }
-
-    #[test]
-    fn a_route_to_nowhere_is_an_error() {
-        let error = routes(serde_json::json!([{"to": ["pagr"]}])).unwrap_err();
-        insta::assert_snapshot!(error, @r#"a route names the output "pagr", which is not there; outputs: bus, file, pager"#);
-    }
-}
+mod tests;

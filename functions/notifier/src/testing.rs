@@ -8,10 +8,10 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use postern_core::case::{Case, CaseKind, CaseState, LeftOut};
-use postern_core::change::Notification;
+use postern_core::change::{Lane, Notification};
 use postern_core::decision::ApiVersion;
 use postern_core::finding::{Category, Severity};
-use postern_core::ports::{Attempted, DueDelivery, Outbox, Unavailable};
+use postern_core::ports::{Attempted, DueDelivery, Outbox, Queue, Unavailable};
 
 /// An alert about a synthetic case.
 pub(crate) fn alert(case: &str, revision: u64) -> Notification {
@@ -43,6 +43,13 @@ pub(crate) fn alert(case: &str, revision: u64) -> Notification {
         history: Vec::new(),
     };
     Notification::of(&case, at)
+}
+
+/// As [`alert`], about a denial: nothing urgent.
+pub(crate) fn denial(case: &str) -> Notification {
+    let mut alert = alert(case, 1);
+    alert.case.category = Category::Denied;
+    alert
 }
 
 /// An outbox in memory.
@@ -123,13 +130,16 @@ impl Outbox for MemoryOutbox {
     async fn claim(
         &self,
         output: &str,
+        lane: Lane,
         now: Timestamp,
         until: Timestamp,
         limit: u32,
     ) -> Result<Vec<DueDelivery>, Unavailable> {
         let mut state = self.up()?;
         let rows = state.deliveries.iter_mut();
-        let due = rows.filter(|((o, _), row)| o == output && row.due <= now && !ended(row));
+        let due = rows
+            .filter(|((o, _), row)| o == output && row.alert.lane() == lane)
+            .filter(|(_, row)| row.due <= now && !ended(row));
         let claimed = due.take(limit as usize).map(|(_, row)| {
             row.due = until;
             DueDelivery {
@@ -163,5 +173,28 @@ impl Outbox for MemoryOutbox {
         let state = self.up()?;
         let open = state.deliveries.values().filter(|row| !ended(row));
         Ok(open.map(|row| row.alert.at).min())
+    }
+
+    async fn queues(&self) -> Result<Vec<Queue>, Unavailable> {
+        let state = self.up()?;
+        let mut queues: BTreeMap<&str, Queue> = BTreeMap::new();
+        for ((output, _), row) in &state.deliveries {
+            let queue = queues.entry(output).or_insert(Queue {
+                output: output.clone(),
+                pending: 0,
+                dead: 0,
+                oldest: None,
+            });
+            match &row.last {
+                Some(Attempted::Delivered) => {}
+                Some(Attempted::Dead { .. }) => queue.dead += 1,
+                _ => {
+                    queue.pending += 1;
+                    let oldest = queue.oldest.map_or(row.alert.at, |at| at.min(row.alert.at));
+                    queue.oldest = Some(oldest);
+                }
+            }
+        }
+        Ok(queues.into_values().collect())
     }
 }

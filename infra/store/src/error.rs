@@ -70,6 +70,9 @@ pub enum StoreError {
         /// The output.
         output: String,
     },
+    /// The alert was not given up anywhere that was asked about.
+    #[error("there is no dead letter {0:?}")]
+    NoDeadLetter(String),
     /// The store is being shut down.
     #[error("the store is closed")]
     Closed,

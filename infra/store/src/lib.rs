@@ -33,6 +33,6 @@ mod testing;
 pub use deployments::Deployment;
 pub use error::StoreError;
 pub use journal::StoredEntry;
-pub use outbox::DeadLetter;
+pub use outbox::{DeadLetter, DeadLetters};
 pub use spool::Spool;
 pub use store::{Options, Store};

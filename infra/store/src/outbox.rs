@@ -1,36 +1,27 @@
 //! The outbox: alerts that are still to be sent.
 
+mod dead;
+mod queues;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
-use postern_core::change::Notification;
+use postern_core::change::{Lane, Notification};
 use postern_core::entry::{Delivery, Entry, Record};
 use postern_core::image::shortened;
-use postern_core::ports::{Attempted, DueDelivery, Outbox, Unavailable};
+use postern_core::ports::{Attempted, DueDelivery, Outbox, Queue, Unavailable};
 use ulid::Ulid;
 
+pub use self::dead::{DeadLetter, DeadLetters};
 use crate::error::StoreError;
 use crate::journal;
 use crate::prepared::Prepared;
-use crate::rows::{Transaction, json, micros, parse, timestamp};
+use crate::rows::{Transaction, json, micros, parse};
 use crate::store::Store;
 
 /// Notifications that are routed in one transaction.
 const ROUTED_AT_ONCE: u32 = 500;
 
 type Outputs<'a> = &'a (dyn for<'n> Fn(&'n Notification) -> Vec<String> + Send + Sync);
-
-/// An alert that an output will never take.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeadLetter {
-    /// The alert.
-    pub notification: Notification,
-    /// The output.
-    pub output: String,
-    /// How often it was tried.
-    pub attempts: u32,
-    /// What happened last, shortened.
-    pub error: String,
-}
 
 #[async_trait]
 impl Outbox for Store {
@@ -46,11 +37,12 @@ impl Outbox for Store {
     async fn claim(
         &self,
         output: &str,
+        lane: Lane,
         now: Timestamp,
         until: Timestamp,
         limit: u32,
     ) -> Result<Vec<DueDelivery>, Unavailable> {
-        self.claim_due(output, now, until, limit)
+        self.claim_due(output, lane, now, until, limit)
             .await
             .map_err(|error| self.unavailable(error))
     }
@@ -72,47 +64,25 @@ impl Outbox for Store {
             .await
             .map_err(|error| self.unavailable(error))
     }
+
+    async fn queues(&self) -> Result<Vec<Queue>, Unavailable> {
+        self.read_queues()
+            .await
+            .map_err(|error| self.unavailable(error))
+    }
 }
 
 impl Store {
-    /// At most `limit` alerts that will never be taken by their output, oldest first; those that
-    /// cannot be read are left out, and logged.
-    ///
-    /// # Errors
-    /// If the database cannot be read.
-    pub async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>, StoreError> {
-        let rows: Vec<(String, String, u32, Option<String>)> = sqlx::query_as(
-            "SELECT n.body, d.output, d.attempts, d.last_error
-             FROM deliveries d JOIN notifications n ON n.id = d.notification_id
-             WHERE d.state = 'DEAD' ORDER BY n.at, n.id, d.output LIMIT $1",
-        )
-        .bind(limit)
-        .fetch_all(self.readers().await?)
-        .await?;
-        let letter = |(body, output, attempts, error): (String, String, u32, Option<String>)| {
-            let notification = parse("a notification", &body)
-                .inspect_err(|error| tracing::error!(output, %error, "dead letter cannot be read"))
-                .ok()?;
-            Some(DeadLetter {
-                notification,
-                output,
-                attempts,
-                error: error.unwrap_or_default(),
-            })
-        };
-        Ok(rows.into_iter().filter_map(letter).collect())
-    }
-
     async fn route_all(&self, outputs: Outputs<'_>) -> Result<(), StoreError> {
         while self.route_some(outputs).await? {}
         Ok(())
     }
 
-    /// Routes the oldest new notifications; `true` if there may be more.
+    /// Routes the oldest new notifications, urgent ones first; `true` if there may be more.
     async fn route_some(&self, outputs: Outputs<'_>) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
         let rows: Vec<(String, String)> = sqlx::query_as(
-            "SELECT id, body FROM notifications WHERE routed = 0 ORDER BY at, id LIMIT $1",
+            "SELECT id, body FROM notifications WHERE routed = 0 ORDER BY lane, at, id LIMIT $1",
         )
         .bind(ROUTED_AT_ONCE)
         .fetch_all(&mut *transaction)
@@ -138,6 +108,7 @@ impl Store {
     async fn claim_due(
         &self,
         output: &str,
+        lane: Lane,
         now: Timestamp,
         until: Timestamp,
         limit: u32,
@@ -146,10 +117,11 @@ impl Store {
         let rows: Vec<(String, u32, String)> = sqlx::query_as(
             "SELECT d.notification_id, d.attempts, n.body
              FROM deliveries d JOIN notifications n ON n.id = d.notification_id
-             WHERE d.output = $1 AND d.state = 'PENDING' AND d.due_at <= $2
-             ORDER BY n.at, n.id LIMIT $3",
+             WHERE d.output = $1 AND d.state = 'PENDING' AND d.lane = $2 AND d.due_at <= $3
+             ORDER BY d.due_at, d.notification_id LIMIT $4",
         )
         .bind(output)
+        .bind(number(lane))
         .bind(micros(now))
         .bind(limit)
         .fetch_all(&mut *transaction)
@@ -218,16 +190,6 @@ impl Store {
         }
         Ok(transaction.commit().await?)
     }
-
-    async fn read_oldest(&self) -> Result<Option<Timestamp>, StoreError> {
-        let oldest: Option<i64> = sqlx::query_scalar(
-            "SELECT MIN(at) FROM notifications n WHERE routed = 0 OR EXISTS
-                 (SELECT 1 FROM deliveries d WHERE d.notification_id = n.id AND d.state = 'PENDING')",
-        )
-        .fetch_one(self.readers().await?)
-        .await?;
-        oldest.map(|at| timestamp("a notification", at)).transpose()
-    }
 }
 
 /// Puts an alert into the outbox; one that is there already stays as it is.
@@ -236,14 +198,24 @@ pub(crate) async fn insert(
     notification: &Notification,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO notifications (id, at, body) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        "INSERT INTO notifications (id, at, lane, body) VALUES ($1, $2, $3, $4)
+         ON CONFLICT DO NOTHING",
     )
     .bind(&notification.id)
     .bind(micros(notification.at))
+    .bind(number(notification.lane()))
     .bind(json("a notification", notification)?)
     .execute(&mut **transaction)
     .await?;
     Ok(())
+}
+
+/// How a lane stands in rows: what goes first is less.
+const fn number(lane: Lane) -> i64 {
+    match lane {
+        Lane::Urgent => 0,
+        Lane::Normal => 1,
+    }
 }
 
 async fn route_one(
@@ -253,11 +225,12 @@ async fn route_one(
 ) -> Result<(), StoreError> {
     for output in outputs {
         sqlx::query(
-            "INSERT INTO deliveries (notification_id, output, due_at) VALUES ($1, $2, $3)
+            "INSERT INTO deliveries (notification_id, output, lane, due_at) VALUES ($1, $2, $3, $4)
              ON CONFLICT DO NOTHING",
         )
         .bind(&notification.id)
         .bind(output)
+        .bind(number(notification.lane()))
         .bind(micros(notification.at))
         .execute(&mut **transaction)
         .await?;

@@ -3,11 +3,10 @@
 //! A path goes through arrays by itself: any element will do. Names are the same in camelCase and
 //! snake_case, as they are for protobuf's JSON, so that neither spelling slips through.
 
+use postern_core::glob::Glob;
 use std::fmt;
 
 use serde_json::Value;
-
-use crate::glob::Glob;
 
 /// One step of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,11 +1,10 @@
 //! What is ours: the trust set of the configuration, compiled.
 
+use postern_core::glob::Glob;
 use std::fmt;
 
 use postern_host::config::TrustSet;
 use serde::{Deserialize, Serialize};
-
-use crate::glob::Glob;
 
 /// One list of the trust set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

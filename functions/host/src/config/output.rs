@@ -2,7 +2,6 @@
 
 mod fields;
 
-use postern_core::finding::{Category, Severity};
 use serde::Deserialize;
 
 use super::SecretReference;
@@ -100,25 +99,4 @@ pub enum BodyFormat {
     Ocsf,
     /// A document of the Elastic Common Schema.
     Ecs,
-}
-
-/// Which alerts go to which outputs.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Route {
-    /// All that is named must hold.
-    #[serde(default, rename = "match")]
-    pub matches: RouteMatch,
-    /// Names of outputs.
-    pub to: Vec<String>,
-}
-
-/// What a route asks of an alert.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct RouteMatch {
-    /// At least this severe.
-    pub severity: Option<Severity>,
-    /// Of this category.
-    pub category: Option<Category>,
 }

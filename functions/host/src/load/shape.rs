@@ -133,6 +133,11 @@ impl de::Error for Fault {
         }
     }
 
+    fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {
+        let known = expected.join(", ");
+        Self::custom(format_args!("this should be one of {known}"))
+    }
+
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
         let known = expected.join(", ");
         let is_planned = PLANNED
@@ -288,12 +293,7 @@ impl<'de> Deserializer<'de> for Node<'_> {
             Content::Scalar(Value::String(text)) if variants.contains(&text.as_str()) => {
                 visitor.visit_enum(text.as_str().into_deserializer())
             }
-            _ => {
-                let known = variants.join(", ");
-                Err(de::Error::custom(format_args!(
-                    "this should be one of {known}"
-                )))
-            }
+            _ => Err(de::Error::unknown_variant("", variants)),
         };
         result.map_err(|fault: Fault| fault.at(&self.place))
     }

@@ -2,7 +2,10 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use postern_core::finding::Severity;
+
 use super::*;
+use crate::config::OneOrMore;
 use crate::config::{Access, OnUndetermined, OutputKind, Right};
 
 /// Synthetic; the one of the documentation.
@@ -35,6 +38,9 @@ outputs:
   - {name: log, type: file, path: alerts.ndjson}
 routes:
   - {match: {severity: HIGH}, to: [security, log]}
+  - {match: {severity: [LOW, INFO], category: DRY_RUN, project: "demo-*", owner: web, target: "cloud-run:*"}, to: [log]}
+silences:
+  - {match: {target: "cloud-run:demo-project/*/canary", category: [DRY_RUN, DENIED]}, owner: web, until: 2026-02-01T00:00:00Z, reason: canaries move}
 "#;
 
 fn environment(vars: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -71,6 +77,31 @@ fn the_documented_sample_is_read() {
         }
     ));
     assert_eq!(config.routes[0].to, ["security", "log"]);
+    let named = config.routes[1].matches.severity.as_ref().unwrap();
+    assert_eq!(*named, OneOrMore::More(vec![Severity::Low, Severity::Info]));
+    assert_eq!(config.silences[0].owner, "web");
+}
+
+#[test]
+fn a_silence_has_an_owner_an_end_and_something_to_be_silent_about() {
+    let text = r#"
+silences:
+  - {match: {category: DENIED}, owner: web, reason: noise}
+  - {match: {category: DENIED}, owner: web, reason: noise, until: tomorrow}
+  - {match: {}, owner: web, reason: noise, until: 2026-02-01T00:00:00Z}
+  - {match: {category: [DENIED, BYPASS]}, owner: " ", reason: "", until: 2026-02-01T00:00:00Z}
+  - {match: {severity: []}, owner: web, reason: noise, until: 2026-02-01T00:00:00Z}
+"#;
+    insta::assert_snapshot!(mistakes(text), @r"
+postern.yaml has 7 mistakes:
+  line 3: silences[0]: `until` is missing
+  line 4: silences[1].until: failed to parse four digit integer as year: invalid digit, expected 0-9 but got t
+  line 5: silences[2].match: this would silence everything: say what
+  line 6: silences[3].match.category: BREAK_GLASS, TRUST_CHAIN, AUDIT_BLINDED and BYPASS are never silenced: name others
+  line 6: silences[3].owner: say who answers for it
+  line 6: silences[3].reason: say why
+  line 7: silences[4].match.severity: an empty list matches nothing
+");
 }
 
 #[rstest::rstest]
@@ -116,7 +147,7 @@ routes:
     insta::assert_snapshot!(mistakes(text), @r#"
 postern.yaml has 24 mistakes:
   line 2: store: `redis://cache` is no store: use `sqlite:PATH`
-  line 3: polcy: there is no such key here; there are: store, acceptEphemeralStore, listen, policy, systemPolicy, attestors, attestations, projects, auth, gate, breakGlass, registries, attestor, audit, cases, owners, endpoints, outputs, routes
+  line 3: polcy: there is no such key here; there are: store, acceptEphemeralStore, listen, policy, systemPolicy, attestors, attestations, projects, auth, gate, breakGlass, registries, attestor, audit, cases, owners, endpoints, outputs, routes, silences
   line 4: listen: `auth` is not configured, so only loopback may be listened on: add `auth`, or listen on 127.0.0.1
   line 6: gate.onUndetermined: this should be one of deny, allow
   line 7: gate.maxConcurrency: invalid type: string "many", expected usize
@@ -205,7 +236,7 @@ postern.yaml has a mistake:
 "#);
     insta::assert_snapshot!(mistakes("- a\n- b\n"), @r#"
 postern.yaml has a mistake:
-  line 1: this should be a mapping with the keys store, acceptEphemeralStore, listen, policy, systemPolicy, attestors, attestations, projects, auth, gate, breakGlass, registries, attestor, audit, cases, owners, endpoints, outputs, routes
+  line 1: this should be a mapping with the keys store, acceptEphemeralStore, listen, policy, systemPolicy, attestors, attestations, projects, auth, gate, breakGlass, registries, attestor, audit, cases, owners, endpoints, outputs, routes, silences
 "#);
 }
 
@@ -319,7 +350,7 @@ postern.yaml has 7 mistakes:
   POSTERN__ATTESTATIONS: its value is not YAML: unclosed bracket '[' at line 1, column 1; put it in quotes
   POSTERN__GATE__MAXCONCURRENCY: gate.maxConcurrency: invalid type: string "lots", expected usize
   POSTERN__GATE__NOSUCHKEY: gate.NOSUCHKEY: there is no such key here; there are: onUndetermined, compareRepository, indexCoversManifests, allowCodeOutsideImage, maxConcurrency, spool, tls
-  POSTERN__NOSUCHSECTION: NOSUCHSECTION: there is no such key here; there are: store, acceptEphemeralStore, listen, policy, systemPolicy, attestors, attestations, projects, auth, gate, breakGlass, registries, attestor, audit, cases, owners, endpoints, outputs, routes
+  POSTERN__NOSUCHSECTION: NOSUCHSECTION: there is no such key here; there are: store, acceptEphemeralStore, listen, policy, systemPolicy, attestors, attestations, projects, auth, gate, breakGlass, registries, attestor, audit, cases, owners, endpoints, outputs, routes, silences
   POSTERN__ROUTES__7__TO: there is no element `7` in a list of 0
   POSTERN__STORE__PATH: `PATH` would be inside of a plain value that line 1 sets
   POSTERN____STORE: its name is not `POSTERN__SECTION__KEY`

@@ -15,8 +15,8 @@ use tokio::sync::mpsc;
 use tower::ServiceExt as _;
 
 use super::*;
-use crate::output::output;
-use crate::testing::{MemoryOutbox, alert};
+use crate::output::{Refusal, output};
+use crate::testing::{MemoryOutbox, alert, denial};
 
 const SECRET: &str = "whsec_c3ludGhldGljIHNlY3JldCBmb3IgdGhlIHRlc3Rz";
 
@@ -301,6 +301,71 @@ async fn an_output_that_hangs_holds_up_no_other() {
         (0, None),
         "it is tried again later"
     );
+}
+
+#[tokio::test]
+async fn a_denial_that_hangs_does_not_hold_up_break_glass() {
+    let (output, mut arrivals) = held(0);
+    let outbox = outbox(vec![denial("d")]);
+    let outputs: Vec<(String, Box<dyn Output>)> = vec![("pager".to_owned(), Box::new(output))];
+    let notifier = Arc::new(notifier(&outbox, outputs));
+    let running = notifier.clone();
+    let run = tokio::spawn(async move {
+        running
+            .run(Duration::from_secs(3600), std::future::pending())
+            .await;
+    });
+    assert_eq!(arrivals.recv().await.unwrap(), "d-1");
+    outbox.state.lock().unwrap().unrouted.push(denial("e"));
+    outbox.state.lock().unwrap().unrouted.push(alert("b", 1));
+    notifier.wake();
+    assert_eq!(arrivals.recv().await.unwrap(), "b-1");
+    assert!(arrivals.try_recv().is_err(), "one at a time in each lane");
+    run.abort();
+}
+
+#[tokio::test]
+async fn a_dead_receiver_is_left_alone_but_for_urgent_alerts() {
+    let receiver = Receiver::answering(&[(503, None); 11]).await;
+    let denials = (0..20).map(|index| denial(&format!("d{index:02}")));
+    let outbox = outbox(denials.collect());
+    let notifier = notifier(&outbox, vec![webhook("hook", &receiver.url)]);
+    assert_eq!(notifier.tick(start()).await.unwrap().again, 8);
+    assert_eq!(notifier.tick(after(3)).await, Ok(Tally::default()));
+    assert_eq!(receiver.count(), 8, "it is not asked");
+    outbox.state.lock().unwrap().unrouted.push(alert("b", 1));
+    assert_eq!(notifier.tick(after(4)).await.unwrap().again, 1);
+    assert_eq!(notifier.tick(after(16)).await.unwrap().again, 2);
+    assert_eq!(
+        receiver.count(),
+        11,
+        "the urgent one, and one denial as a probe"
+    );
+    let back = notifier.tick(after(3600)).await.unwrap();
+    assert_eq!((back.delivered, back.again), (21, 0));
+}
+
+#[tokio::test]
+async fn the_gauges_say_what_waits_where() {
+    let metrics = postern_host::telemetry::metrics();
+    let receiver = Receiver::answering(&[(400, None), (503, None)]).await;
+    let outbox = outbox(vec![alert("a", 1), alert("b", 1)]);
+    notifier(&outbox, vec![webhook("gauged", &receiver.url)])
+        .tick(start())
+        .await
+        .unwrap();
+    let text = metrics.render();
+    let mut lines: Vec<_> = text
+        .lines()
+        .filter(|line| line.starts_with("postern_output") && line.contains("\"gauged\""))
+        .collect();
+    lines.sort_unstable();
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    postern_output_circuit{output="gauged"} 0
+    postern_output_dead{output="gauged"} 1
+    postern_output_oldest_undelivered_seconds{output="gauged"} 3590
+    postern_output_pending{output="gauged"} 1
+    "#);
 }
 
 #[tokio::test]

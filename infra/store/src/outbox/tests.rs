@@ -1,6 +1,7 @@
 use jiff::{Timestamp, ToSpan as _};
 use postern_core::case::Case;
 use postern_core::change::Change;
+use postern_core::finding::Category;
 use postern_core::ports::AuditStore as _;
 
 use super::*;
@@ -33,8 +34,18 @@ async fn alerts(store: &Store, ids: &[&str]) {
 }
 
 async fn claimed(store: &Store, output: &str, now: i64, limit: u32) -> Vec<(String, u32)> {
+    claimed_of(store, output, Lane::Urgent, now, limit).await
+}
+
+async fn claimed_of(
+    store: &Store,
+    output: &str,
+    lane: Lane,
+    now: i64,
+    limit: u32,
+) -> Vec<(String, u32)> {
     let due = store
-        .claim(output, at(now), at(now + LATER), limit)
+        .claim(output, lane, at(now), at(now + LATER), limit)
         .await
         .unwrap();
     due.into_iter()
@@ -150,11 +161,13 @@ async fn a_dead_letter_is_kept_and_holds_nothing_up() {
         error: "410 Gone".to_owned(),
     };
     store.attempted("C1-1", "bus", dead, at(2)).await.unwrap();
-    let letters = store.dead_letters(10).await.unwrap();
+    let letters = store.dead_letters(None, 10).await.unwrap();
     assert_eq!(
         letters,
         [DeadLetter {
-            notification: Notification::of(&case("C1", 1), at(0)),
+            id: "C1-1".to_owned(),
+            at: letters[0].at,
+            notification: Some(Notification::of(&case("C1", 1), at(0))),
             output: "bus".to_owned(),
             attempts: 1,
             error: "410 Gone".to_owned(),
@@ -230,5 +243,141 @@ async fn an_alert_that_was_damaged_after_it_was_routed_is_given_up() {
             .await
             .unwrap();
     assert_eq!(dead, [("C1-1".to_owned(), 0)]);
-    assert_eq!(store.dead_letters(10).await.unwrap(), []);
+    let letters = store.dead_letters(None, 10).await.unwrap();
+    assert_eq!(
+        (letters[0].id.as_str(), &letters[0].notification),
+        ("C1-1", &None)
+    );
+}
+
+/// Denials, all at the same time, before every other alert.
+async fn denials(store: &Store, count: usize) {
+    let case = |index| Case {
+        category: Category::Denied,
+        ..case(&format!("D{index:05}"), 1)
+    };
+    let cases: Vec<Case> = (0..count).map(case).collect();
+    let outbox = cases.iter().map(|case| Notification::of(case, at(-60)));
+    let change = Change {
+        outbox: outbox.collect(),
+        cases,
+        ..Change::default()
+    };
+    store.commit(change).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_flood_of_denials_does_not_delay_break_glass() {
+    let (store, _directory) = testing::store().await;
+    denials(&store, 5000).await;
+    store.route(&|_| vec!["bus".to_owned()]).await.unwrap();
+    alerts(&store, &["C1"]).await;
+    store.route(&|_| vec!["bus".to_owned()]).await.unwrap();
+    assert_eq!(
+        claimed(&store, "bus", 10, 8).await,
+        [("C1-1".to_owned(), 0)]
+    );
+    let denied = claimed_of(&store, "bus", Lane::Normal, 10, 8).await;
+    assert_eq!(denied.len(), 8, "and is no reason for them to wait");
+    assert_eq!(denied[0].0, "D00000-1");
+}
+
+#[tokio::test]
+async fn what_is_urgent_is_routed_first() {
+    let (store, _directory) = testing::store().await;
+    denials(&store, 600).await;
+    alerts(&store, &["C1"]).await;
+    assert!(store.route_some(&|_| vec!["bus".to_owned()]).await.unwrap());
+    assert_eq!(
+        claimed(&store, "bus", 10, 8).await,
+        [("C1-1".to_owned(), 0)]
+    );
+}
+
+#[tokio::test]
+async fn a_break_glass_that_joins_a_case_of_denials_makes_its_alert_urgent() {
+    let (store, _directory) = testing::store().await;
+    let case = Case {
+        category: Category::Denied,
+        findings: vec![testing::finding("F1", Some("C1"))],
+        ..case("C1", 1)
+    };
+    let change = Change {
+        outbox: vec![Notification::of(&case, at(0))],
+        cases: vec![case],
+        ..Change::default()
+    };
+    store.commit(change).await.unwrap();
+    store.route(&|_| vec!["bus".to_owned()]).await.unwrap();
+    assert_eq!(claimed(&store, "bus", 10, 8).await.len(), 1);
+}
+
+#[tokio::test]
+async fn each_queue_says_what_waits_and_what_was_given_up() {
+    let (store, _directory) = testing::store().await;
+    assert_eq!(store.queues().await, Ok(Vec::new()));
+    alerts(&store, &["C1", "C2", "C3"]).await;
+    store.route(&both).await.unwrap();
+    let dead = Attempted::Dead {
+        error: "400".to_owned(),
+    };
+    store.attempted("C1-1", "bus", dead, at(4)).await.unwrap();
+    for id in ["C1-1", "C2-1", "C3-1"] {
+        let delivered = store.attempted(id, "security", Attempted::Delivered, at(4));
+        delivered.await.unwrap();
+    }
+    let bus = Queue {
+        output: "bus".to_owned(),
+        pending: 2,
+        dead: 1,
+        oldest: Some(at(1)),
+    };
+    assert_eq!(store.queues().await, Ok(vec![bus]));
+}
+
+#[tokio::test]
+async fn alerts_that_wait_already_get_their_lane_by_the_migration() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = sqlx::sqlite::SqliteConnectOptions::new()
+        .filename(directory.path().join("old.db"))
+        .create_if_missing(true);
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    let old = include_str!("../../migrations/0001_store.sql");
+    sqlx::raw_sql(old).execute(&pool).await.unwrap();
+    for (id, body) in [
+        (
+            "a-urgent",
+            r#"{"case": {"category": "TRUST_CHAIN", "findings": []}}"#,
+        ),
+        (
+            "b-joined",
+            r#"{"case": {"category": "DENIED", "findings": [{"category": "DENIED"}, {"category": "BREAK_GLASS"}]}}"#,
+        ),
+        (
+            "c-denied",
+            r#"{"case": {"category": "DENIED", "findings": [{"category": "DENIED"}]}}"#,
+        ),
+        ("d-broken", "{"),
+    ] {
+        let insert = "INSERT INTO notifications (id, at, body) VALUES ($1, 0, $2)";
+        sqlx::query(insert)
+            .bind(id)
+            .bind(body)
+            .execute(&pool)
+            .await
+            .unwrap();
+        let insert =
+            "INSERT INTO deliveries (notification_id, output, due_at) VALUES ($1, 'bus', 0)";
+        sqlx::query(insert).bind(id).execute(&pool).await.unwrap();
+    }
+    let migration = include_str!("../../migrations/0006_delivery.sql");
+    sqlx::raw_sql(migration).execute(&pool).await.unwrap();
+    let lanes: Vec<(i64, i64)> = sqlx::query_as(
+        "SELECT n.lane, d.lane FROM notifications n JOIN deliveries d ON d.notification_id = n.id
+         ORDER BY n.id",
+    )
+    .fetch_all(&pool)
+    .await
+    .unwrap();
+    assert_eq!(lanes, [(0, 0), (0, 0), (1, 1), (1, 1)]);
 }

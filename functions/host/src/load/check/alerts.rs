@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use postern_core::finding::Category;
 use url::Url;
 
 use super::{Findings, secret};
 use crate::auth::is_confidential;
-use crate::config::{Config, OutputKind};
+use crate::config::{Config, OneOrMore, OutputKind, RouteMatch, Silence};
 use crate::environment::Environment;
-use crate::load::path::at;
+use crate::load::path::{Place, at};
 use crate::load::shape::Shaped;
 use crate::problem::quoted;
 
@@ -71,6 +72,11 @@ pub(super) fn check(
         }
     }
     for (index, route) in config.routes.iter().enumerate() {
+        matches(
+            &route.matches,
+            &at("routes").index(index).key("match"),
+            findings,
+        );
         let here = at("routes").index(index).key("to");
         if route.to.is_empty() {
             findings.push((
@@ -83,6 +89,43 @@ pub(super) fn check(
         for (index, name) in route.to.iter().enumerate().filter(|(_, name)| !known(name)) {
             let message = format!("there is no output `{}`", quoted(name));
             findings.push((here.index(index), message));
+        }
+    }
+    for (index, silence) in config.silences.iter().enumerate() {
+        silenced(silence, &at("silences").index(index), findings);
+    }
+}
+
+fn silenced(silence: &Silence, here: &Place, findings: &mut Findings) {
+    let place = here.key("match");
+    matches(&silence.matches, &place, findings);
+    if silence.matches == RouteMatch::default() {
+        let message = "this would silence everything: say what".to_owned();
+        findings.push((place.clone(), message));
+    }
+    let categories = silence.matches.category.iter().flat_map(OneOrMore::iter);
+    if categories.copied().any(Category::is_always_told) {
+        let message =
+            "BREAK_GLASS, TRUST_CHAIN, AUDIT_BLINDED and BYPASS are never silenced: name others";
+        findings.push((place.key("category"), message.to_owned()));
+    }
+    for (key, text, message) in [
+        ("owner", &silence.owner, "say who answers for it"),
+        ("reason", &silence.reason, "say why"),
+    ] {
+        if text.trim().is_empty() {
+            findings.push((here.key(key), message.to_owned()));
+        }
+    }
+}
+
+/// What matches nothing at all is a mistake.
+fn matches(matches: &RouteMatch, here: &Place, findings: &mut Findings) {
+    let severities = matches.severity.as_ref().map(|list| list.iter().count());
+    let categories = matches.category.as_ref().map(|list| list.iter().count());
+    for (key, count) in [("severity", severities), ("category", categories)] {
+        if count == Some(0) {
+            findings.push((here.key(key), "an empty list matches nothing".to_owned()));
         }
     }
 }

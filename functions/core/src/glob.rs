@@ -4,26 +4,26 @@ use std::fmt;
 
 /// A name with stars.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Glob {
+pub struct Glob {
     /// What stands between the stars, in order; a single part is a name without stars.
     parts: Vec<String>,
 }
 
 impl Glob {
     /// As it is written: `*` stands for any run of characters, none included.
-    pub(crate) fn new(written: &str) -> Self {
+    pub fn new(written: &str) -> Self {
         Self {
             parts: written.split('*').map(str::to_owned).collect(),
         }
     }
 
     /// What stands between the stars, in order.
-    pub(super) fn parts(&self) -> impl Iterator<Item = &str> {
+    pub fn parts(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().map(String::as_str)
     }
 
     /// Whether the whole text is such a name.
-    pub(crate) fn matches(&self, text: &str) -> bool {
+    pub fn matches(&self, text: &str) -> bool {
         let [first, middle @ .., last] = self.parts.as_slice() else {
             return self.parts.first().is_some_and(|only| only == text);
         };
