@@ -5,6 +5,7 @@
 //! caller or subscription that is not (yet) believed.
 
 mod cases;
+mod ledger;
 
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ use crate::input::{self, Delivery};
 use crate::push;
 
 pub use self::cases::cases_router;
+pub use self::ledger::ledger_router;
 
 /// The largest request: a Pub/Sub message (10 MB) as base64, with its envelope.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;

@@ -12,7 +12,7 @@ use postern_core::ledger::{Checkpoint, SignedNote, tree};
 use postern_core::ports::{Head, LedgerStore, Signer, SignerKey, Unavailable};
 use postern_verify::NoteKey;
 
-pub use self::export::{NotExported, Selection, export, export_one};
+pub use self::export::{Growth, NotExported, Selection, export, export_one, export_page};
 pub use self::verify::{Broken, Earlier, Gap, NotVerified, Verified, Verifier, verify};
 
 /// Signs checkpoints of a ledger.

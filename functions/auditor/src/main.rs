@@ -69,7 +69,8 @@ async fn run() -> Result<(), StartError> {
     let cases = Part {
         name: "cases",
         routes: http::cases_router(auditor)
-            .merge(postern_wiring::inspect_router(&config, &adapters)?),
+            .merge(postern_wiring::inspect_router(&config, &adapters)?)
+            .merge(http::ledger_router(store.clone())),
         access: config.auth.cases.as_ref(),
     };
     let readiness = Readiness::when(move || {

@@ -312,7 +312,10 @@ fn auditor_routes(
 ) -> Result<Router, Failure> {
     let events = postern_auditor::http::events_router(Arc::clone(auditor));
     let cases = postern_auditor::http::cases_router(Arc::clone(auditor));
-    let cases = cases.merge(postern_wiring::inspect_router(config, adapters)?);
+    let store = Arc::new(adapters.store.clone());
+    let cases = cases
+        .merge(postern_wiring::inspect_router(config, adapters)?)
+        .merge(postern_auditor::http::ledger_router(store));
     let events = guarded(events, config.auth.auditor.as_ref())?;
     Ok(events.merge(guarded(cases, config.auth.cases.as_ref())?))
 }

@@ -10,7 +10,8 @@ use postern_tests::openssl::{KeyPair, ec_key};
 use postern_tests::{have, output, run};
 use serde_json::Value;
 
-use crate::support::World;
+use crate::audit::{config, serve};
+use crate::support::{World, attestor, http};
 
 const ORIGIN: &str = "postern.example.com/synthetic";
 
@@ -178,6 +179,32 @@ fn who_kept_a_checkpoint_finds_a_replaced_record() {
     let (exit, said) = scene.verify(&["--data", "data", "--checkpoint", "kept.txt"]);
     assert_eq!(exit, Some(1), "{said}");
     assert!(said.contains("does not begin with the 4 entries"), "{said}");
+}
+
+#[test]
+fn a_server_proves_to_whoever_may_look() {
+    let Some(scene) = Scene::of(3) else { return };
+    scene.world.trust(&attestor(&[]));
+    let server = serve(&scene.world, &config());
+    let get = |path: &str| http::get(server.address(), path);
+    assert_eq!(get("/v1/ledger/checkpoint").code(), "NOT_SIGNED");
+    scene.keep("kept.txt");
+    scene.record(3..5);
+    let entries = text(&get("/v1/ledger/entries?from=3").body);
+    assert_eq!(entries.lines().count(), 2, "{entries}");
+    let unsigned: Value = serde_json::from_str(entries.lines().next().unwrap()).unwrap();
+    let id = unsigned["entry"]["id"].as_str().unwrap();
+    let proof = format!("/v1/ledger/proofs?entry={id}");
+    assert_eq!(get(&proof).status, 409);
+    let note = scene.keep("now.txt");
+    assert_eq!(text(&get("/v1/ledger/checkpoint").body), note);
+    scene.world.write("proof.ndjson", &get(&proof).body);
+    assert_eq!(scene.verify(&["proof.ndjson"]).0, Some(0));
+    let growth = get("/v1/ledger/proofs?from=3").json();
+    assert_eq!(growth["checkpoint"].as_str(), Some(&*note), "{growth}");
+    assert!(!growth["proof"].as_array().unwrap().is_empty(), "{growth}");
+    assert_eq!(get("/v1/ledger/proofs?from=6").status, 400);
+    assert_eq!(get("/v1/ledger/proofs").status, 400);
 }
 
 fn without(export: &str, line: usize) -> String {

@@ -117,7 +117,7 @@ pub async fn export(
     store: &dyn LedgerStore,
     note: &SignedNote,
     selection: &Selection,
-    to: &mut dyn Write,
+    to: &mut (dyn Write + Send),
 ) -> Result<u64, NotExported> {
     let checkpoint = Checkpoint::parse(&note.text).map_err(Broken::Note)?;
     write(to, &Header::new(note, selection))?;
@@ -165,7 +165,7 @@ pub async fn export_one(
     store: &dyn LedgerStore,
     note: &SignedNote,
     id: &str,
-    to: &mut dyn Write,
+    to: &mut (dyn Write + Send),
 ) -> Result<bool, NotExported> {
     let checkpoint = Checkpoint::parse(&note.text).map_err(Broken::Note)?;
     let Some(found) = store.prove(id, checkpoint.size).await? else {
@@ -184,6 +184,53 @@ pub async fn export_one(
     write(to, &line)?;
     to.flush()?;
     Ok(true)
+}
+
+/// Writes entries from a place on, as lines of an export, without a checkpoint and proofs.
+///
+/// # Errors
+/// If the ledger cannot be read, or the lines not be written.
+pub async fn export_page(
+    store: &dyn LedgerStore,
+    from: u64,
+    limit: u32,
+    to: &mut (dyn Write + Send),
+) -> Result<(), NotExported> {
+    let page = store.leaves(from, limit).await?;
+    for (index, canonical) in (from..).zip(&page) {
+        let entry = read(index, canonical)?;
+        write(
+            to,
+            &Line {
+                index,
+                proof: None,
+                entry,
+            },
+        )?;
+    }
+    Ok(())
+}
+
+/// Proves that a ledger begins with an earlier one (RFC 6962, section 2.1.2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Growth {
+    /// The size of the earlier one.
+    from: u64,
+    /// The signed note of the later one.
+    checkpoint: String,
+    /// The hashes, in base64.
+    proof: Vec<String>,
+}
+
+impl Growth {
+    /// From a tree of this size to that of the checkpoint.
+    pub fn new(from: u64, checkpoint: String, proof: &[Hash]) -> Self {
+        Self {
+            from,
+            checkpoint,
+            proof: texts(proof),
+        }
+    }
 }
 
 async fn proof(
@@ -210,7 +257,7 @@ fn read<'a, T: Deserialize<'a>>(index: u64, canonical: &'a [u8]) -> Result<T, Br
     })
 }
 
-fn write(to: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
+fn write(to: &mut (dyn Write + Send), value: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer(&mut *to, value)?;
     to.write_all(b"\n")
 }

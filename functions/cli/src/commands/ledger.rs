@@ -70,9 +70,9 @@ async fn meant(file: Option<&Path>, store: &dyn LedgerStore) -> Result<SignedNot
 }
 
 /// Where to write: a file, which is not there yet, or standard output.
-fn writer(out: Option<&PathBuf>) -> Result<Box<dyn Write>, Failure> {
+fn writer(out: Option<&PathBuf>) -> Result<Box<dyn Write + Send>, Failure> {
     let Some(path) = out else {
-        return Ok(Box::new(std::io::stdout().lock()));
+        return Ok(Box::new(std::io::BufWriter::new(std::io::stdout())));
     };
     let file = std::fs::File::create_new(path).map_err(|error| {
         Failure::mistake(format_args!("{}: {error}", path.display()))
