@@ -4,6 +4,7 @@ mod cases;
 mod expectations;
 mod lookout;
 mod parts;
+mod set_up;
 mod source;
 mod verify;
 
@@ -27,6 +28,7 @@ use crate::correlation::{Clues, people};
 use crate::decide::{Intake, Sequel, Standing, decide};
 use crate::detection::Catalogue;
 use crate::journal;
+use crate::ledger::Ledger;
 use crate::owners::{Labels, labels_of};
 use crate::parse::{self, Form, Unreadable, split};
 use crate::subject::Subject;
@@ -87,68 +89,12 @@ pub struct Auditor {
     rules: Arc<Rules>,
     appraiser: Option<Arc<dyn Appraiser>>,
     runtime: Option<Arc<dyn Runtime>>,
+    ledger: Option<Arc<Ledger>>,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     on_alert: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl Auditor {
-    /// An auditor with these detections over this state.
-    pub fn new(store: Arc<dyn AuditStore>, catalogue: Catalogue, believed: Believed) -> Self {
-        Self {
-            store,
-            catalogue,
-            believed,
-            watch: Watch::default(),
-            rules: Arc::default(),
-            appraiser: None,
-            runtime: None,
-            clock: Arc::new(Timestamp::now),
-            on_alert: Arc::new(|| {}),
-        }
-    }
-
-    /// Watches for what the configuration names.
-    #[must_use]
-    pub fn watching(mut self, watch: Watch) -> Self {
-        self.watch = watch;
-        self
-    }
-
-    /// Opens, walks and escalates cases by these rules.
-    #[must_use]
-    pub fn with_rules(mut self, rules: Rules) -> Self {
-        self.rules = Arc::new(rules);
-        self
-    }
-
-    /// Asks here what the gate would say now, before a case is closed for its image was attested.
-    #[must_use]
-    pub fn with_appraiser(mut self, appraiser: Arc<dyn Appraiser>) -> Self {
-        self.appraiser = Some(appraiser);
-        self
-    }
-
-    /// Reads here what runs, before a case is closed for something else runs instead.
-    #[must_use]
-    pub fn with_runtime(mut self, runtime: Arc<dyn Runtime>) -> Self {
-        self.runtime = Some(runtime);
-        self
-    }
-
-    /// Takes the time from elsewhere.
-    #[must_use]
-    pub fn with_clock(mut self, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
-        self.clock = Arc::new(clock);
-        self
-    }
-
-    /// Is called after an alert was written to the outbox, such as to wake the notifier.
-    #[must_use]
-    pub fn on_alert(mut self, wake: impl Fn() + Send + Sync + 'static) -> Self {
-        self.on_alert = Arc::new(wake);
-        self
-    }
-
     /// Whether this subscription may deliver. With none configured, any may.
     pub fn believes_subscription(&self, name: Option<&str>) -> bool {
         let known = &self.believed.subscriptions;

@@ -5,12 +5,19 @@ mod export;
 mod verify;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
+use postern_core::attestor::SignatureAlgorithm;
 use postern_core::ledger::checkpoint::{NoteError, check_origin};
 use postern_core::ledger::{Checkpoint, SignedNote, tree};
 use postern_core::ports::{Head, LedgerStore, Signer, SignerKey, Unavailable};
+use postern_host::config;
+use postern_host::environment::Environment;
+use postern_host::secret;
 use postern_verify::NoteKey;
+use postern_verify::signer::SoftwareSigner;
+use secrecy::ExposeSecret as _;
 
 pub use self::export::{Growth, NotExported, Selection, export, export_one, export_page};
 pub use self::verify::{Broken, Earlier, Gap, NotVerified, Verified, Verifier, verify};
@@ -20,7 +27,12 @@ pub struct Ledger {
     store: Arc<dyn LedgerStore>,
     origin: String,
     signer: Arc<dyn Signer>,
+    /// When a tick last signed, in seconds.
+    ticked: AtomicI64,
 }
+
+/// How long a tick leaves the ledger alone, in seconds.
+const INTERVAL: i64 = 60;
 
 /// Why there is no checkpoint.
 #[derive(Debug, thiserror::Error)]
@@ -73,7 +85,44 @@ impl Ledger {
             store,
             origin,
             signer,
+            ticked: AtomicI64::new(i64::MIN),
         })
+    }
+
+    /// The one that a configuration names; `None` where nothing is to be signed.
+    ///
+    /// # Errors
+    /// If the key cannot be read, or is of another kind.
+    pub fn of_config(
+        config: &config::Ledger,
+        environment: &dyn Environment,
+        store: Arc<dyn LedgerStore>,
+    ) -> Result<Option<Self>, LedgerError> {
+        let Some(reference) = &config.key else {
+            return Ok(None);
+        };
+        let wrong = |error: &dyn std::fmt::Display| LedgerError::Key(error.to_string());
+        let key = secret::resolve(reference, environment).map_err(|error| wrong(&error))?;
+        let signer = SoftwareSigner::from_pem(key.expose_secret(), None, None);
+        let signer = signer.map_err(|error| wrong(&error))?;
+        if signer.algorithm() != Some(SignatureAlgorithm::EcdsaP256Sha256) {
+            return Err(LedgerError::Key("it is a key of another kind".to_owned()));
+        }
+        Self::new(store, &config.origin, Arc::new(signer)).map(Some)
+    }
+
+    /// Signs what was recorded, at most once a minute: for whoever calls often.
+    ///
+    /// # Errors
+    /// As [`checkpoint`](Self::checkpoint), which is tried again by the next call.
+    pub async fn tick(&self, now: Timestamp) -> Result<(), LedgerError> {
+        let last = self.ticked.load(Ordering::Relaxed);
+        if (last..last.saturating_add(INTERVAL)).contains(&now.as_second()) {
+            return Ok(());
+        }
+        self.checkpoint(now).await?;
+        self.ticked.store(now.as_second(), Ordering::Relaxed);
+        Ok(())
     }
 
     /// Takes in what the journal holds by now, and signs it, if it begins with what was signed before.

@@ -10,6 +10,7 @@ use axum::{Json, Router};
 use jiff::Timestamp;
 use postern_auditor::case::Rules;
 use postern_auditor::detection::Catalogue;
+use postern_auditor::ledger::Ledger;
 use postern_auditor::sources::{Fetched, Sources};
 use postern_auditor::{Auditor, Believed, Watch, http};
 use postern_core::ports::Unavailable;
@@ -48,6 +49,8 @@ async fn run() -> Result<(), StartError> {
     let auditor = Auditor::new(store.clone(), catalogue, believed)
         .watching(Watch::from(&config))
         .with_rules(rules);
+    let ledger = Ledger::of_config(&config.ledger, &Process, store.clone());
+    let auditor = auditor.signing(ledger.map_err(|error| StartError::Function(error.to_string()))?);
     let auditor = match postern_wiring::appraiser(&config)? {
         Some(gate) => auditor.with_appraiser(gate),
         None => auditor,

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use postern_attestor::{Attestor, AttestorParts, rules};
 use postern_auditor::case::Rules;
 use postern_auditor::detection::Catalogue;
+use postern_auditor::ledger::Ledger;
 use postern_auditor::sources::{Fetched, Sources};
 use postern_auditor::{Auditor, Believed, Watch};
 use postern_core::decision::Decision;
@@ -99,7 +100,7 @@ pub(crate) async fn assemble(
         }
         false => None,
     };
-    let auditor = Arc::new(auditor(config, &adapters, notifier.clone())?);
+    let auditor = Arc::new(auditor(config, environment, &adapters, notifier.clone())?);
     let sources = match only.contains(&Function::Auditor) {
         true => sources(config, environment, &adapters, &auditor)?,
         false => Sources::default(),
@@ -262,6 +263,7 @@ async fn attestor(
 
 fn auditor(
     config: &Config,
+    environment: &dyn Environment,
     adapters: &Adapters,
     notifier: Option<Arc<Notifier>>,
 ) -> Result<Auditor, Failure> {
@@ -269,10 +271,12 @@ fn auditor(
     let store = Arc::new(adapters.store.clone());
     // A gate of its own: nobody deploys through it, so nobody is told of what it thinks.
     let appraiser = gate(config, adapters, Arc::new(Nobody))?;
+    let ledger = Ledger::of_config(&config.ledger, environment, store.clone());
     let auditor = Auditor::new(store, catalogue, Believed::from(&config.audit))
         .watching(Watch::from(config))
         .with_rules(case_rules(config)?)
-        .with_appraiser(Arc::new(appraiser));
+        .with_appraiser(Arc::new(appraiser))
+        .signing(ledger.map_err(Failure::mistake)?);
     let auditor = match postern_wiring::runtime(config)? {
         Some(runtime) => auditor.with_runtime(runtime),
         None => auditor,

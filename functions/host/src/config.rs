@@ -6,6 +6,7 @@ mod audit;
 mod auth;
 mod cases;
 mod gate;
+mod ledger;
 mod output;
 mod registry;
 mod route;
@@ -18,6 +19,7 @@ pub use audit::{Audit, Endpoints, Reconcile, RemoteGate, TrustSet};
 pub use auth::{Access, Auth, Issuer, PlatformCallers, PlatformWord, Right};
 pub use cases::{Cases, Due, JustificationRules};
 pub use gate::{BreakGlass, Gate, OnUndetermined, Tls};
+pub use ledger::Ledger;
 pub use output::{BodyFormat, Endpoint, Hook, Output, OutputKind, PAGER_DUTY};
 pub use registry::{Credential, Registry};
 pub use route::{OneOrMore, Route, RouteMatch, Silence};
@@ -60,6 +62,8 @@ pub struct Config {
     pub cases: Cases,
     /// A file: target or label → team, channel, escalation.
     pub owners: Option<String>,
+    /// The record, and who signs it.
+    pub ledger: Ledger,
     /// Where Google's APIs are, where that is not the default.
     pub endpoints: Endpoints,
     /// Where alerts go.
@@ -89,6 +93,7 @@ impl Default for Config {
             audit: Audit::default(),
             cases: Cases::default(),
             owners: None,
+            ledger: Ledger::default(),
             endpoints: Endpoints::default(),
             outputs: Vec::new(),
             routes: Vec::new(),

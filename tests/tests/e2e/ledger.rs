@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use postern_tests::openssl::{KeyPair, ec_key};
 use postern_tests::{have, output, run};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::audit::{config, serve};
 use crate::support::{World, attestor, http};
@@ -210,6 +210,26 @@ fn a_server_proves_to_whoever_may_look() {
     assert!(!growth["proof"].as_array().unwrap().is_empty(), "{growth}");
     assert_eq!(get("/v1/ledger/proofs?from=9999").status, 400);
     assert_eq!(get("/v1/ledger/proofs").status, 400);
+}
+
+#[test]
+fn a_server_signs_what_it_records() {
+    let Some(scene) = Scene::of(2) else { return };
+    scene.world.trust(&attestor(&[]));
+    let mut config = config();
+    let key = format!("file:{}", scene.key.private.display());
+    config["ledger"] = json!({"origin": ORIGIN, "key": key});
+    let server = serve(&scene.world, &config);
+    let ticked = http::post(server.address(), "/v1/tick", None, &json!({}));
+    assert_eq!(ticked.status, 200, "{}", text(&ticked.body));
+    let signed = http::get(server.address(), "/v1/ledger/checkpoint");
+    assert!(
+        text(&signed.body).starts_with(ORIGIN),
+        "{}",
+        text(&signed.body)
+    );
+    let (exit, said) = scene.verify(&["--data", "data"]);
+    assert_eq!(exit, Some(0), "{said}");
 }
 
 fn without(export: &str, line: usize) -> String {

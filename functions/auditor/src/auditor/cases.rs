@@ -185,7 +185,7 @@ impl Auditor {
     }
 
     /// Does what time alone makes due: escalates what nobody looked at, opens again what was let
-    /// stand until now. Idempotent.
+    /// stand until now, signs the record. Idempotent.
     ///
     /// # Errors
     /// If cases could not be read or written; the next tick goes on.
@@ -193,10 +193,21 @@ impl Auditor {
         // An outage of the one is no reason to leave the other.
         let walked = self.walk_overdue(now).await;
         let found = self.look_out(now).await;
-        Ok(Ticked {
+        let signed = self.sign(now).await;
+        let ticked = Ticked {
             found: found?,
             ..walked?
-        })
+        };
+        signed.map(|()| ticked)
+    }
+
+    /// What cannot be signed is an outage of the record: the tick fails until somebody looks.
+    async fn sign(&self, now: Timestamp) -> Result<(), Unavailable> {
+        let Some(ledger) = &self.ledger else {
+            return Ok(());
+        };
+        let signed = ledger.tick(now).await;
+        signed.map_err(|error| Unavailable::new("ledger", error))
     }
 
     async fn walk_overdue(&self, now: Timestamp) -> Result<Ticked, Unavailable> {

@@ -7,6 +7,7 @@ mod registries;
 
 use std::net::SocketAddr;
 
+use postern_core::ledger::checkpoint::check_origin;
 use regex::Regex;
 
 use super::path::{Place, at};
@@ -32,6 +33,7 @@ pub(super) fn check(
     gate(config, &mut findings);
     cases::check(config, &mut findings);
     signers(config, &mut findings);
+    ledger(config, environment, &mut findings);
     access::check(&config.auth, platform, &mut findings);
     registries::check(&config.registries, environment, &mut findings);
     alerts::check(config, environment, shaped, &mut findings);
@@ -154,6 +156,16 @@ fn signers(config: &Config, findings: &mut Findings) {
                 "this is one of `store`, `registry`".to_owned(),
             ));
         }
+    }
+}
+
+fn ledger(config: &Config, environment: &dyn Environment, findings: &mut Findings) {
+    let here = at("ledger");
+    if let Err(error) = check_origin(&config.ledger.origin) {
+        findings.push((here.key("origin"), error.to_string()));
+    }
+    if let Some(key) = &config.ledger.key {
+        secret(key, here.key("key"), environment, findings);
     }
 }
 
