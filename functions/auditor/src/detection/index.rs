@@ -2,19 +2,24 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use super::Detection;
 use super::matcher::{EntryMatcher, Matcher};
 use super::method::{last_part, undated};
 use super::trust::Trust;
 use crate::parse::Head;
 
+/// Places by a word. Outsiders look words up and never add one, so that the hash need not withstand them.
+type Lists = HashMap<String, Vec<usize>, RandomState>;
+
 /// Detections by what an entry must have for them. Looking up allocates nothing.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Index {
     /// By the last part of a method's name.
-    methods: HashMap<String, Vec<usize>>,
+    methods: Lists,
     /// By service, where any method counts.
-    services: HashMap<String, Vec<usize>>,
+    services: Lists,
     /// Where any service counts, too.
     any: Vec<usize>,
     /// Those that want an exported key.
@@ -39,7 +44,7 @@ impl Index {
     }
 
     fn add(&mut self, place: usize, matcher: &EntryMatcher) {
-        let into = |lists: &mut HashMap<String, Vec<usize>>, key: &str| {
+        let into = |lists: &mut Lists, key: &str| {
             let list = lists.entry(key.to_owned()).or_default();
             if list.last() != Some(&place) {
                 list.push(place);
