@@ -33,8 +33,13 @@ impl LedgerStore for Store {
         proof.map_err(|error| self.unavailable(error))
     }
 
+    async fn prove_place(&self, index: u64, size: u64) -> Result<Option<Vec<Hash>>, Unavailable> {
+        let proof = self.prove_spans(tree::inclusion(index, size), size).await;
+        proof.map_err(|error| self.unavailable(error))
+    }
+
     async fn prove_growth(&self, old: u64, size: u64) -> Result<Option<Vec<Hash>>, Unavailable> {
-        let proof = self.prove_prefix(old, size).await;
+        let proof = self.prove_spans(tree::consistency(old, size), size).await;
         proof.map_err(|error| self.unavailable(error))
     }
 
@@ -125,11 +130,15 @@ impl Store {
         }))
     }
 
-    async fn prove_prefix(&self, old: u64, size: u64) -> Result<Option<Vec<Hash>>, StoreError> {
-        let mut transaction = self.readers().await?.begin().await?;
-        let Some(spans) = tree::consistency(old, size) else {
+    async fn prove_spans(
+        &self,
+        spans: Option<Vec<Span>>,
+        size: u64,
+    ) -> Result<Option<Vec<Hash>>, StoreError> {
+        let Some(spans) = spans else {
             return Ok(None);
         };
+        let mut transaction = self.readers().await?.begin().await?;
         if size > tree_size(&mut transaction).await? {
             return Ok(None);
         }
@@ -286,10 +295,14 @@ mod tests {
             assert_eq!(found.index, n);
             let proven = tree::is_included(&found.canonical, n, 29, new.root, &found.proof);
             assert!(proven, "{n}");
+            let by_place = store.prove_place(n, 29).await.unwrap();
+            assert_eq!(by_place, Some(found.proof));
         }
         assert_eq!(store.prove("01-00020", 11).await.unwrap(), None);
         assert_eq!(store.prove("01-00020", 64).await.unwrap(), None);
         assert_eq!(store.prove("nobody", 29).await.unwrap(), None);
+        assert_eq!(store.prove_place(29, 29).await.unwrap(), None);
+        assert_eq!(store.prove_place(20, 64).await.unwrap(), None);
     }
 
     #[tokio::test]

@@ -205,9 +205,13 @@ fn a_server_proves_to_whoever_may_look() {
     assert_eq!(text(&get("/v1/ledger/checkpoint").body), note);
     scene.world.write("proof.ndjson", &get(&proof).body);
     assert_eq!(scene.verify(&["proof.ndjson"]).0, Some(0));
-    let growth = get(&format!("/v1/ledger/proofs?from={size}")).json();
-    assert_eq!(growth["checkpoint"].as_str(), Some(&*note), "{growth}");
-    assert!(!growth["proof"].as_array().unwrap().is_empty(), "{growth}");
+    let growth = get(&format!("/v1/ledger/proofs?from={size}"));
+    scene.world.write("growth.ndjson", &growth.body);
+    assert_eq!(growth.json()["checkpoint"].as_str(), Some(&*note));
+    let (exit, said) = scene.verify(&["growth.ndjson", "--checkpoint", "kept.txt"]);
+    assert_eq!(exit, Some(0), "{said}");
+    let begins = format!("begins with the checkpoint of {size} entries");
+    assert!(said.contains(&begins), "{said}");
     assert_eq!(get("/v1/ledger/proofs?from=9999").status, 400);
     assert_eq!(get("/v1/ledger/proofs").status, 400);
 }

@@ -9,7 +9,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use postern_core::ledger::SignedNote;
+use postern_auditor::ledger::{NotSigned, last_signed};
+use postern_core::ledger::{Checkpoint, SignedNote};
 use postern_core::ports::LedgerStore;
 
 use super::key::read;
@@ -58,15 +59,30 @@ async fn meant(file: Option<&Path>, store: &dyn LedgerStore) -> Result<SignedNot
     if let Some(file) = file {
         return note_in(file);
     }
-    let last = store
-        .last_checkpoint()
-        .await
-        .map_err(Failure::undetermined)?;
-    let last = last.ok_or_else(|| {
-        Failure::mistake("nothing was signed yet")
-            .remedy("postern ledger checkpoint --key file:KEY")
+    last_signed(store).await.map_err(|error| match error {
+        NotSigned::Unavailable(error) => Failure::undetermined(error),
+        NotSigned::Yet => Failure::mistake(error).remedy(NotSigned::REMEDY),
+        error => Failure::not_so(error),
+    })
+}
+
+/// The size of a checkpoint: a number, or that of the one in a file.
+fn size_in(word: &str) -> Result<u64, Failure> {
+    if let Ok(size) = word.parse() {
+        return Ok(size);
+    }
+    let note = note_in(Path::new(word))?;
+    let checkpoint = Checkpoint::parse(&note.text);
+    let checkpoint = checkpoint.map_err(|error| {
+        Failure::mistake(format_args!("{word}: {error}"))
+            .remedy("write a number of entries, or name the file of a checkpoint")
     })?;
-    SignedNote::parse(&last).map_err(Failure::not_so)
+    Ok(checkpoint.size)
+}
+
+/// The sizes of checkpoints.
+fn sizes_in(words: &[String]) -> Result<Vec<u64>, Failure> {
+    words.iter().map(|word| size_in(word)).collect()
 }
 
 /// Where to write: a file, which is not there yet, or standard output.

@@ -38,6 +38,10 @@ pub trait LedgerStore: Send + Sync {
     /// An entry by its id, in the tree with `size` entries; `None` if it is not in that.
     async fn prove(&self, id: &str, size: u64) -> Result<Option<Inclusion>, Unavailable>;
 
+    /// The hashes that prove what stands at `index`, in the tree with `size` entries; `None` if that
+    /// has no such place, or there never were as many.
+    async fn prove_place(&self, index: u64, size: u64) -> Result<Option<Vec<Hash>>, Unavailable>;
+
     /// The hashes that prove that the tree with `size` entries begins with the one with `old`
     /// (RFC 6962, section 2.1.2); `None` if it never had as many, or is smaller.
     async fn prove_growth(&self, old: u64, size: u64) -> Result<Option<Vec<Hash>>, Unavailable>;

@@ -2,8 +2,6 @@
 
 use serde::Deserialize;
 
-use super::SecretReference;
-
 /// The ledger over the journal.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -12,8 +10,8 @@ pub struct Ledger {
     /// changes.
     pub origin: String,
     /// The private key (ECDSA P-256) that checkpoints are signed with, every minute in which something
-    /// was recorded. Absent: none are signed here.
-    pub key: Option<SecretReference>,
+    /// was recorded: `file:PATH`, `env:NAME` or `awskms://…`. Absent: none are signed here.
+    pub key: Option<String>,
 }
 
 impl Default for Ledger {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use postern_auditor::ledger::{NotExported, Selection, export};
 
-use super::{meant, writer};
+use super::{meant, sizes_in, writer};
 use crate::data::{DataArgs, existing_store};
 use crate::outcome::{Exit, Failure, Outcome};
 use crate::output;
@@ -29,6 +29,10 @@ pub(super) struct Args {
     /// Only what is about this case.
     #[arg(long, value_name = "ID")]
     case: Option<String>,
+    /// Prove as well that the record begins with this earlier checkpoint: its number of entries, or a
+    /// file with it. Several are allowed. A whole export proves that of every checkpoint by itself.
+    #[arg(long, value_name = "SIZE|FILE")]
+    from: Vec<String>,
     /// Where to; nothing is standard output. A file must not be there yet.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -49,10 +53,11 @@ pub(super) async fn run(args: &Args) -> Outcome {
         since: args.since,
         until: args.until,
         case: args.case.clone(),
-        entry: None,
+        ..Selection::default()
     };
+    let from = sizes_in(&args.from)?;
     let mut to = writer(args.out.as_ref())?;
-    let written = export(&store, &note, &selection, &mut to).await;
+    let written = export(&store, &note, &selection, &from, &mut to).await;
     let count = written.map_err(failed)?;
     output::note(format_args!("{count} entries"));
     Ok(Exit::Done)
@@ -61,6 +66,9 @@ pub(super) async fn run(args: &Args) -> Outcome {
 pub(super) fn failed(error: NotExported) -> Failure {
     match error {
         NotExported::Broken(broken) => Failure::not_so(broken),
+        NotExported::NoEntry(_) => Failure::not_so(error)
+            .remedy("sign what was recorded since: postern ledger checkpoint --key KEY"),
+        NotExported::Smaller { .. } => Failure::mistake(error),
         error => Failure::undetermined(error),
     }
 }

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use postern_auditor::ledger::{Earlier, NotVerified, Verified, verify};
+use postern_auditor::ledger::{Earlier, Gap, NotVerified, Verified, verify};
 use postern_verify::NoteKey;
 use serde_json::json;
 
@@ -106,7 +106,7 @@ async fn exported(args: &Args) -> Result<File, Failure> {
     let mut file = tempfile::tempfile().map_err(Failure::undetermined)?;
     let mut to = io::BufWriter::new(&mut file);
     let written =
-        postern_auditor::ledger::export(&store, &note, &Default::default(), &mut to).await;
+        postern_auditor::ledger::export(&store, &note, &Default::default(), &[], &mut to).await;
     written.map_err(super::export::failed)?;
     to.flush().map_err(Failure::undetermined)?;
     drop(to);
@@ -141,15 +141,15 @@ fn text(verified: &Verified) -> String {
             .into_iter()
             .map(|text| format!("NOT PROVEN: {text}")),
     );
-    lines.extend(verified.gaps.iter().map(|gap| {
-        let summary = escape::terminal(&gap.summary);
-        format!("GAP: entry {}, {}: {summary}", gap.index, gap.at)
-    }));
-    let more = verified
-        .gap_count
-        .saturating_sub(verified.gaps.len() as u64);
-    if more > 0 {
-        lines.push(format!("GAP: and {more} more"));
+    lines.extend(verified.gaps.named.iter().map(gap_text));
+    if verified.gaps.unnamed() > 0 {
+        lines.push(format!("GAP: and {} more", verified.gaps.unnamed()));
+    }
+    if verified.gaps.quarantined > 0 {
+        lines.push(format!(
+            "GAP: {} events could not be read, and are in quarantine",
+            verified.gaps.quarantined
+        ));
     }
     lines.join("\n") + "\n"
 }
@@ -169,17 +169,19 @@ fn unproven(verified: &Verified) -> Vec<String> {
             .push("that nothing else was to be selected: this is a part of the record".to_owned());
     }
     unproven.extend(verified.not_compared.iter().map(|size| {
-        format!("that the record begins with the {size} entries that were kept: that takes a whole export")
+        format!(
+            "that the record begins with the {size} entries that were kept: that takes a whole export, or \
+             one made with --from {size}"
+        )
+    }));
+    unproven.extend(verified.not_kept.iter().map(|size| {
+        format!("that the record begins with the {size} entries that are spoken of: no such checkpoint was brought")
     }));
     unproven
 }
 
 fn json(verified: &Verified) -> serde_json::Value {
-    let gaps: Vec<_> = verified
-        .gaps
-        .iter()
-        .map(|gap| json!({"index": gap.index, "at": gap.at, "summary": gap.summary}))
-        .collect();
+    let gaps: Vec<_> = verified.gaps.named.iter().map(gap_json).collect();
     json!({
         "apiVersion": "postern/v1",
         "kind": "LedgerVerification",
@@ -192,6 +194,31 @@ fn json(verified: &Verified) -> serde_json::Value {
         "beginsWith": verified.begins_with,
         "notProven": unproven(verified),
         "gaps": gaps,
-        "gapCount": verified.gap_count,
+        "gapCount": verified.gaps.count,
+        "quarantined": verified.gaps.quarantined,
+    })
+}
+
+fn gap_text(gap: &Gap) -> String {
+    let summary = escape::terminal(&gap.summary);
+    let until = match gap.until {
+        Some(until) => format!(" to {until}"),
+        None => " on".to_owned(),
+    };
+    let kind = gap.kind.word();
+    format!(
+        "GAP: {kind} from {}{until} (entry {}): {summary}",
+        gap.from, gap.index
+    )
+}
+
+fn gap_json(gap: &Gap) -> serde_json::Value {
+    json!({
+        "index": gap.index,
+        "kind": gap.kind.word(),
+        "from": gap.from,
+        "until": gap.until,
+        "at": gap.found,
+        "summary": gap.summary,
     })
 }
