@@ -15,7 +15,7 @@ pub use self::dead::{DeadLetter, DeadLetters};
 use crate::error::StoreError;
 use crate::journal;
 use crate::prepared::Prepared;
-use crate::rows::{Transaction, json, micros, parse};
+use crate::rows::{Transaction, json, micros, number, parse, text};
 use crate::store::Store;
 
 /// Notifications that are routed in one transaction.
@@ -29,9 +29,7 @@ impl Outbox for Store {
         &self,
         outputs: &(dyn for<'a> Fn(&'a Notification) -> Vec<String> + Send + Sync),
     ) -> Result<(), Unavailable> {
-        self.route_all(outputs)
-            .await
-            .map_err(|error| self.unavailable(error))
+        self.answer(self.route_all(outputs)).await
     }
 
     async fn claim(
@@ -42,9 +40,8 @@ impl Outbox for Store {
         until: Timestamp,
         limit: u32,
     ) -> Result<Vec<DueDelivery>, Unavailable> {
-        self.claim_due(output, lane, now, until, limit)
+        self.answer(self.claim_due(output, lane, now, until, limit))
             .await
-            .map_err(|error| self.unavailable(error))
     }
 
     async fn attempted(
@@ -54,21 +51,16 @@ impl Outbox for Store {
         outcome: Attempted,
         now: Timestamp,
     ) -> Result<(), Unavailable> {
-        self.record_attempt(notification, output, outcome, now)
+        self.answer(self.record_attempt(notification, output, outcome, now))
             .await
-            .map_err(|error| self.unavailable(error))
     }
 
     async fn oldest_undelivered(&self) -> Result<Option<Timestamp>, Unavailable> {
-        self.read_oldest()
-            .await
-            .map_err(|error| self.unavailable(error))
+        self.answer(self.read_oldest()).await
     }
 
     async fn queues(&self) -> Result<Vec<Queue>, Unavailable> {
-        self.read_queues()
-            .await
-            .map_err(|error| self.unavailable(error))
+        self.answer(self.read_queues()).await
     }
 }
 
@@ -84,7 +76,7 @@ impl Store {
         let rows: Vec<(String, String)> = sqlx::query_as(
             "SELECT id, body FROM notifications WHERE routed = 0 ORDER BY lane, at, id LIMIT $1",
         )
-        .bind(ROUTED_AT_ONCE)
+        .bind(i64::from(ROUTED_AT_ONCE))
         .fetch_all(&mut *transaction)
         .await?;
         let mut routed = 0;
@@ -114,16 +106,16 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<DueDelivery>, StoreError> {
         let mut transaction = self.begin().await?;
-        let rows: Vec<(String, u32, String)> = sqlx::query_as(
+        let rows: Vec<(String, i64, String)> = sqlx::query_as(
             "SELECT d.notification_id, d.attempts, n.body
              FROM deliveries d JOIN notifications n ON n.id = d.notification_id
              WHERE d.output = $1 AND d.state = 'PENDING' AND d.lane = $2 AND d.due_at <= $3
              ORDER BY d.due_at, d.notification_id LIMIT $4",
         )
         .bind(output)
-        .bind(number(lane))
+        .bind(rank(lane))
         .bind(micros(now))
-        .bind(limit)
+        .bind(i64::from(limit))
         .fetch_all(&mut *transaction)
         .await?;
         let mut claimed = Vec::with_capacity(rows.len());
@@ -139,7 +131,7 @@ impl Store {
             claimed.push(DueDelivery {
                 notification,
                 output: output.to_owned(),
-                attempts,
+                attempts: number("a delivery", attempts)?,
             });
             sqlx::query(
                 "UPDATE deliveries SET due_at = $3 WHERE notification_id = $1 AND output = $2",
@@ -180,7 +172,7 @@ impl Store {
         .bind(output)
         .bind(state)
         .bind(micros(due_at))
-        .bind(error)
+        .bind(error.as_deref().map(text))
         .execute(&mut *transaction)
         .await?;
         if outcome == Attempted::Delivered {
@@ -203,7 +195,7 @@ pub(crate) async fn insert(
     )
     .bind(&notification.id)
     .bind(micros(notification.at))
-    .bind(number(notification.lane()))
+    .bind(rank(notification.lane()))
     .bind(json("a notification", notification)?)
     .execute(&mut **transaction)
     .await?;
@@ -211,7 +203,7 @@ pub(crate) async fn insert(
 }
 
 /// How a lane stands in rows: what goes first is less.
-const fn number(lane: Lane) -> i64 {
+const fn rank(lane: Lane) -> i64 {
     match lane {
         Lane::Urgent => 0,
         Lane::Normal => 1,
@@ -230,7 +222,7 @@ async fn route_one(
         )
         .bind(&notification.id)
         .bind(output)
-        .bind(number(notification.lane()))
+        .bind(rank(notification.lane()))
         .bind(micros(notification.at))
         .execute(&mut **transaction)
         .await?;

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use crate::error::StoreError;
 
 /// A transaction of the connection that writes, or of one that reads.
-pub(crate) type Transaction = sqlx::Transaction<'static, sqlx::Sqlite>;
+pub(crate) type Transaction = sqlx::Transaction<'static, sqlx::Any>;
 
 /// Microseconds since 1970: what times are compared and sorted by.
 pub(crate) fn micros(at: Timestamp) -> i64 {
@@ -17,6 +17,17 @@ pub(crate) fn micros(at: Timestamp) -> i64 {
 /// The time that [`micros`] was made of, without its nanoseconds.
 pub(crate) fn timestamp(what: &str, micros: i64) -> Result<Timestamp, StoreError> {
     Timestamp::from_microsecond(micros).map_err(|error| StoreError::row(what, error))
+}
+
+/// A number that is no larger and never negative where it was written.
+pub(crate) fn number<T: TryFrom<i64>>(what: &str, value: i64) -> Result<T, StoreError> {
+    T::try_from(value).map_err(|_| StoreError::row(what, format!("{value} is out of range")))
+}
+
+/// A text from outside as a column holds it and is asked for it: PostgreSQL takes no NUL in one, so it
+/// stands there as the symbol for it. (In JSON it is escaped.)
+pub(crate) fn text(value: &str) -> String {
+    value.replace('\0', "\u{2400}")
 }
 
 /// A value as JSON.

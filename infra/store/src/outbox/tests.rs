@@ -207,7 +207,7 @@ async fn an_unknown_delivery_is_an_error() {
 #[tokio::test]
 async fn an_alert_that_cannot_be_read_does_not_hold_up_the_others() {
     let (store, _directory) = testing::store().await;
-    sqlx::query("INSERT INTO notifications (id, at, body) VALUES ('broken', 0, '{')")
+    sqlx::query("INSERT INTO notifications (id, at, lane, body) VALUES ('broken', 0, 1, '{')")
         .execute(store.writer().await.unwrap().pool())
         .await
         .unwrap();
@@ -237,7 +237,7 @@ async fn an_alert_that_was_damaged_after_it_was_routed_is_given_up() {
         claimed(&store, "bus", 10, 9).await,
         [("C2-1".to_owned(), 0)]
     );
-    let dead: Vec<(String, u32)> =
+    let dead: Vec<(String, i64)> =
         sqlx::query_as("SELECT notification_id, attempts FROM deliveries WHERE state = 'DEAD'")
             .fetch_all(store.readers().await.unwrap())
             .await
@@ -342,7 +342,7 @@ async fn alerts_that_wait_already_get_their_lane_by_the_migration() {
         .filename(directory.path().join("old.db"))
         .create_if_missing(true);
     let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
-    let old = include_str!("../../migrations/0001_store.sql");
+    let old = include_str!("../../migrations/sqlite/0001_store.sql");
     sqlx::raw_sql(old).execute(&pool).await.unwrap();
     for (id, body) in [
         (
@@ -370,7 +370,7 @@ async fn alerts_that_wait_already_get_their_lane_by_the_migration() {
             "INSERT INTO deliveries (notification_id, output, due_at) VALUES ($1, 'bus', 0)";
         sqlx::query(insert).bind(id).execute(&pool).await.unwrap();
     }
-    let migration = include_str!("../../migrations/0006_delivery.sql");
+    let migration = include_str!("../../migrations/sqlite/0006_delivery.sql");
     sqlx::raw_sql(migration).execute(&pool).await.unwrap();
     let lanes: Vec<(i64, i64)> = sqlx::query_as(
         "SELECT n.lane, d.lane FROM notifications n JOIN deliveries d ON d.notification_id = n.id
