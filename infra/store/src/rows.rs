@@ -39,3 +39,44 @@ pub(crate) fn json<T: Serialize>(what: &str, value: &T) -> Result<String, StoreE
 pub(crate) fn parse<T: DeserializeOwned>(what: &str, body: &str) -> Result<T, StoreError> {
     serde_json::from_str(body).map_err(|error| StoreError::row(what, error))
 }
+
+#[cfg(test)]
+mod tests {
+    use postern_core::change::{Change, Correlation, SeenEvent};
+    use postern_core::image::Digest;
+    use postern_core::ports::{AuditStore as _, CaseFilter};
+
+    use crate::testing;
+
+    #[tokio::test]
+    async fn text_with_a_nul_is_kept_and_found_by_it() {
+        let (store, _directory) = testing::store().await;
+        let mut case = testing::case("C1", 1);
+        case.target = Some("cloud-run:demo\0mart".to_owned());
+        let change = Change {
+            seen: Some(SeenEvent {
+                key: "a\0b".to_owned(),
+                content: Digest::of(b"x"),
+                received_at: testing::now(),
+                raw: b"\0".to_vec(),
+            }),
+            correlations: vec![Correlation {
+                key: "k\0".to_owned(),
+                case_id: "C1".to_owned(),
+            }],
+            cases: vec![case.clone()],
+            ..Change::default()
+        };
+        store.commit(change).await.unwrap();
+        let keys = ["k\0".to_owned()];
+        let snapshot = store.snapshot("a\0b", &keys).await.unwrap();
+        assert_eq!(snapshot.seen, Some(Digest::of(b"x")));
+        assert_eq!(snapshot.cases.get("k\0"), Some(&case));
+        let filter = CaseFilter {
+            target: case.target.clone(),
+            limit: 9,
+            ..CaseFilter::default()
+        };
+        assert_eq!(store.cases_like(&filter).await.unwrap(), [case]);
+    }
+}

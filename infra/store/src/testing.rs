@@ -38,12 +38,6 @@ pub(crate) async fn sqlite() -> (Store, TempDir) {
     (store, directory)
 }
 
-/// The URL of a new database of the server that is to be tested with; `None` where there is none.
-pub(crate) async fn server() -> Option<String> {
-    let server = std::env::var(SERVER).ok()?;
-    Some(database(&server).await)
-}
-
 /// Takes away what guards the journal, as who owns the database can.
 pub(crate) async fn disarm(store: &Store) {
     let pool = store.writer().await.unwrap().pool();

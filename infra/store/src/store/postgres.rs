@@ -62,3 +62,6 @@ async fn connect(server: &Url, connections: u32, options: &Options) -> Result<An
     let address = AnyConnectOptions::from_url(server)?.disable_statement_logging();
     pool(connections, options, address, set_up).await
 }
+
+#[cfg(test)]
+mod tests;
