@@ -5,7 +5,7 @@ mod postgres;
 mod schema;
 mod sqlite;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,12 +80,13 @@ impl Store {
         Ok(store)
     }
 
-    /// Opens the database in a data directory: `DIR/postern.db`, what `store:DIR` means.
+    /// Opens what `store:DIR` and `--data DIR` mean: the database in a data directory, which is
+    /// `DIR/postern.db`, or one of a server where it is the URL of that.
     ///
     /// # Errors
     /// As [`Store::open`].
     pub async fn open_directory(directory: &Path) -> Result<Self, StoreError> {
-        let store = Self::unopened(Place::in_directory(directory), Access::default());
+        let store = Self::unopened(Place::of_data(directory)?, Access::default());
         store.connections().await?;
         Ok(store)
     }
@@ -95,7 +96,7 @@ impl Store {
     /// # Errors
     /// As [`Store::open_read_only`].
     pub async fn open_directory_read_only(directory: &Path) -> Result<Self, StoreError> {
-        let store = Self::unopened(Place::in_directory(directory), Access::Read);
+        let store = Self::unopened(Place::of_data(directory)?, Access::Read);
         store.connections().await?;
         Ok(store)
     }
@@ -118,6 +119,17 @@ impl Store {
         let store = Self::unopened(Place::of(url)?, Access::Read);
         store.connections().await?;
         Ok(store)
+    }
+
+    /// Whether what `--data` names may be there, without a look at what it holds.
+    pub fn may_exist(data: &Path) -> bool {
+        Place::of_data(data).is_ok_and(|place| place.may_exist())
+    }
+
+    /// Where break-glass is spooled while the database is down: beside a file, else in the directory
+    /// for temporary files.
+    pub fn spool_directory(&self) -> PathBuf {
+        self.place.spool()
     }
 
     /// Lets a role of PostgreSQL do what a function does, and nothing else: add to the journal and the

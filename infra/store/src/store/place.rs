@@ -36,9 +36,28 @@ impl Place {
         }
     }
 
-    /// `DIR/postern.db`.
-    pub(super) fn in_directory(directory: &Path) -> Self {
-        Self::File(directory.join(FILE_NAME))
+    /// What `--data` and `store:` name: `DIR/postern.db`, or a server by its URL.
+    pub(super) fn of_data(data: &Path) -> Result<Self, StoreError> {
+        match data.to_str().filter(|word| word.starts_with("postgres")) {
+            Some(url) if url.contains("://") => Self::of(url),
+            _ => Ok(Self::File(data.join(FILE_NAME))),
+        }
+    }
+
+    /// Whether it can be there already: a file is, and of a server nobody knows until it is asked.
+    pub(super) fn may_exist(&self) -> bool {
+        match self {
+            Self::File(path) => path.exists(),
+            Self::Server(_) => true,
+        }
+    }
+
+    /// Where break-glass is spooled that the database does not take: on this machine's own disk.
+    pub(super) fn spool(&self) -> PathBuf {
+        match self {
+            Self::File(path) => path.with_file_name("spool"),
+            Self::Server(_) => std::env::temp_dir().join("postern-spool"),
+        }
     }
 
     /// What evidence and errors call it; nothing of its credentials.

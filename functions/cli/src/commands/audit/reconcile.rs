@@ -90,7 +90,7 @@ pub(super) async fn run(args: &Args) -> Outcome {
     let reader = postern_wiring::log_reader(resources, &config)?
         .ok_or_else(|| Failure::mistake("no resource is named"))?;
     let store = Store::open(&config.store).await.map_err(|error| {
-        Failure::undetermined(format_args!("{}: {error}", config.store))
+        Failure::undetermined(format_args!("the store: {error}"))
             .remedy("name the auditor's data directory with --data DIR, or its --config FILE")
     })?;
     let catalogue = Catalogue::configured(&config.audit).map_err(Failure::mistake)?;

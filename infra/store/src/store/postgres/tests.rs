@@ -229,7 +229,10 @@ async fn a_server_that_is_down_is_an_outage_and_comes_back() {
 #[case("postgres://u:secret@db.example/postern?sslmode=prefer", true)]
 #[case("postgres://u:secret@db.example/postern?sslmode=verify-full", false)]
 #[case("postgresql://u:secret@[::1]/postern", false)]
-#[case("postgres:///postern?host=/cloudsql/demo-mart:eu:db&password=secret", false)]
+#[case(
+    "postgres:///postern?host=/cloudsql/demo-mart:eu:db&password=secret",
+    false
+)]
 #[tokio::test]
 async fn a_server_elsewhere_needs_tls(#[case] url: &str, #[case] refused: bool) {
     match Store::lazy(url, Options::default()) {
