@@ -57,6 +57,7 @@ enum Command {
     Revoke(commands::revoke::RevokeArgs),
     Unrevoke(commands::revoke::UnrevokeArgs),
     Revoked(commands::revoke::RevokedArgs),
+    Store(commands::store::Args),
     Completions(commands::completions::Args),
 }
 
@@ -102,6 +103,7 @@ async fn run(command: Command) -> Outcome {
         Command::Revoke(args) => commands::revoke::revoke(args).await,
         Command::Unrevoke(args) => commands::revoke::unrevoke(args).await,
         Command::Revoked(args) => commands::revoke::revoked(args).await,
+        Command::Store(args) => commands::store::run(args).await,
         Command::Completions(args) => commands::completions::run(args, Cli::command()),
     }
 }

@@ -24,6 +24,9 @@ pub enum StoreError {
          sslrootcert=FILE, if its certificate is by an authority of its own)"
     )]
     Plaintext(String),
+    /// Something is there already that a copy would have to be written over.
+    #[error("{0} is not empty, and nothing is written over")]
+    Occupied(String),
     /// SQLite knows no roles.
     #[error("only PostgreSQL has roles; a file of SQLite belongs to whoever may write it")]
     NoRoles,

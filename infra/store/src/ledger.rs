@@ -181,6 +181,11 @@ async fn tree_size(transaction: &mut Transaction) -> Result<u64, StoreError> {
     Ok(unsigned(size))
 }
 
+/// The root of the tree of so many entries, by its subtrees.
+pub(crate) async fn root_of(transaction: &mut Transaction, size: i64) -> Result<Hash, StoreError> {
+    Ok(frontier(transaction, unsigned(size)).await?.root())
+}
+
 async fn frontier(transaction: &mut Transaction, size: u64) -> Result<Frontier, StoreError> {
     let peaks = node_hashes(transaction, &Frontier::nodes(size)).await?;
     Frontier::new(size, peaks).ok_or_else(|| StoreError::row("the ledger", "its size is no number"))

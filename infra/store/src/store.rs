@@ -121,6 +121,11 @@ impl Store {
         Ok(store)
     }
 
+    /// The URL of what `--data` names.
+    pub fn url_of(data: &Path) -> String {
+        Place::of_data(data).map_or_else(|_| data.display().to_string(), |place| place.url())
+    }
+
     /// Whether what `--data` names may be there, without a look at what it holds.
     pub fn may_exist(data: &Path) -> bool {
         Place::of_data(data).is_ok_and(|place| place.may_exist())
@@ -188,6 +193,15 @@ impl Store {
             Place::File(_) => readers.begin().await?,
             Place::Server(_) => readers.begin_with(postgres::BEGIN_READING).await?,
         })
+    }
+
+    /// Lets a transaction take as long as it needs.
+    pub(crate) async fn unhurried(&self, transaction: &mut Transaction) -> Result<(), StoreError> {
+        if let Place::Server(_) = *self.place {
+            let unlimited = "SET LOCAL statement_timeout = 0";
+            transaction.execute(unlimited).await?;
+        }
+        Ok(())
     }
 
     /// What work comes to, as the ports have it. Work that does not end is an outage as well.

@@ -44,6 +44,14 @@ impl Place {
         }
     }
 
+    /// As [`Place::of`] takes it.
+    pub(super) fn url(&self) -> String {
+        match self {
+            Self::File(path) => format!("sqlite:{}", path.display()),
+            Self::Server(url) => url.to_string(),
+        }
+    }
+
     /// Whether it can be there already: a file is, and of a server nobody knows until it is asked.
     pub(super) fn may_exist(&self) -> bool {
         match self {
