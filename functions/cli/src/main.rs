@@ -12,6 +12,7 @@ mod output;
 mod registries;
 mod render;
 mod signers;
+mod time;
 
 use std::process::ExitCode;
 

@@ -44,6 +44,16 @@ const TABLES: &[Table] = &[
         order: "position",
     },
     Table {
+        name: "personal",
+        columns: &[
+            Number("position"),
+            Text("commitment"),
+            Bytes("salt"),
+            Text("body"),
+        ],
+        order: "position",
+    },
+    Table {
         name: "deployments",
         columns: &[
             Text("digest"),

@@ -27,6 +27,18 @@ pub enum StoreError {
     /// Something is there already that a copy would have to be written over.
     #[error("{0} is not empty, and nothing is written over")]
     Occupied(String),
+    /// A person is still needed by name.
+    #[error(
+        "case {0} names this person and is open: who may close it depends on who caused it, so close it \
+         first"
+    )]
+    StillNamed(String),
+    /// A name that would be found in everything.
+    #[error("a name of less than three letters is found everywhere: write the whole of it")]
+    NameTooShort,
+    /// Nothing may be let go that no checkpoint holds.
+    #[error("no checkpoint was signed yet, and only what was signed is let go")]
+    Unsigned,
     /// SQLite knows no roles.
     #[error("only PostgreSQL has roles; a file of SQLite belongs to whoever may write it")]
     NoRoles,

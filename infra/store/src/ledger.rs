@@ -347,8 +347,12 @@ mod tests {
             .await
             .unwrap();
         testing::disarm(&store).await;
-        let delete = sqlx::query("DELETE FROM entries WHERE id = '01-x'");
-        delete.execute(pool).await.unwrap();
+        for statement in [
+            "DELETE FROM personal WHERE position = 5",
+            "DELETE FROM entries WHERE id = '01-x'",
+        ] {
+            sqlx::query(statement).execute(pool).await.unwrap();
+        }
         let error = store.grow().await.unwrap_err();
         assert!(error.message.contains("entry 5"), "{error}");
     }

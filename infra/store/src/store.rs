@@ -204,6 +204,37 @@ impl Store {
         Ok(())
     }
 
+    /// Lifts what guards the journal against changes, until [`Store::guard`]. Only who owns the tables can.
+    pub(crate) async fn unguard(&self, transaction: &mut Transaction) -> Result<(), StoreError> {
+        let lift = match *self.place {
+            Place::File(_) => sqlite::UNGUARD,
+            Place::Server(_) => postgres::UNGUARD,
+        };
+        transaction.execute(lift).await?;
+        Ok(())
+    }
+
+    /// Guards the journal again.
+    pub(crate) async fn guard(&self, transaction: &mut Transaction) -> Result<(), StoreError> {
+        let guard = match *self.place {
+            Place::File(_) => sqlite::GUARD,
+            Place::Server(_) => postgres::GUARD,
+        };
+        transaction.execute(guard).await?;
+        Ok(())
+    }
+
+    /// Has the database give up the space of what was deleted. SQLite's file holds nothing of it then;
+    /// PostgreSQL writes over it in time.
+    pub(crate) async fn scrub(&self) -> Result<(), StoreError> {
+        let pool = self.writer().await?.pool();
+        pool.execute("VACUUM").await?;
+        if let Place::File(_) = *self.place {
+            pool.execute("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+        }
+        Ok(())
+    }
+
     /// What work comes to, as the ports have it. Work that does not end is an outage as well.
     pub(crate) async fn answer<T>(
         &self,

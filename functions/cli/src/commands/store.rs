@@ -1,7 +1,9 @@
 //! `postern store`: the database itself: its tables, its roles, its backups.
 
 mod backup;
+mod forget;
 mod migrate;
+mod prune;
 
 use std::path::PathBuf;
 
@@ -13,7 +15,7 @@ use crate::data::DataArgs;
 use crate::embedded;
 use crate::outcome::{Failure, Outcome};
 
-/// Look after the database: make its tables, back it up, restore it.
+/// Look after the database: its tables, its backups, and what is kept in it for how long.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -25,6 +27,8 @@ enum Command {
     Migrate(migrate::Args),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
+    Prune(prune::Args),
+    Forget(forget::Args),
 }
 
 /// Which database.
@@ -50,6 +54,12 @@ impl PlaceArgs {
         Store::open(&self.url()?).await.map_err(failed)
     }
 
+    /// The database, which is there.
+    async fn existing(&self) -> Result<Store, Failure> {
+        self.read().await?.close().await;
+        self.open().await
+    }
+
     /// The database, which is there and only read.
     async fn read(&self) -> Result<Store, Failure> {
         Store::open_read_only(&self.url()?).await.map_err(failed)
@@ -61,6 +71,8 @@ pub(crate) async fn run(args: Args) -> Outcome {
         Command::Migrate(args) => migrate::run(&args).await,
         Command::Backup(args) => backup::back_up(&args).await,
         Command::Restore(args) => backup::restore(&args).await,
+        Command::Prune(args) => prune::run(&args).await,
+        Command::Forget(args) => forget::run(&args).await,
     }
 }
 
@@ -69,8 +81,13 @@ fn failed(error: StoreError) -> Failure {
         StoreError::Missing(_) => Failure::mistake(error).remedy(
             "name the data directory with --data DIR, or the configuration with --config FILE",
         ),
-        StoreError::Occupied(_) | StoreError::NoRoles | StoreError::Plaintext(_) => {
-            Failure::mistake(error)
+        StoreError::Occupied(_)
+        | StoreError::NoRoles
+        | StoreError::Plaintext(_)
+        | StoreError::NameTooShort => Failure::mistake(error),
+        StoreError::StillNamed(_) => Failure::not_so(error).remedy("postern case show ID"),
+        StoreError::Unsigned => {
+            Failure::not_so(error).remedy("postern ledger checkpoint --key file:KEY")
         }
         error => Failure::undetermined(error),
     }

@@ -14,6 +14,9 @@ use super::{Connections, Options, PATIENCE, READERS, pool, schema};
 use crate::error::StoreError;
 use crate::writer::{Lock, Writer};
 
+/// Lifts and sets up again what guards the journal against changes.
+pub(super) const UNGUARD: &str = "ALTER TABLE entries DISABLE TRIGGER entries_are_not_changed";
+pub(super) const GUARD: &str = "ALTER TABLE entries ENABLE TRIGGER entries_are_not_changed";
 /// How a transaction begins that sees one state of everything.
 pub(super) const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 /// A process that stops in the middle of a transaction, without its connection being cut, does not

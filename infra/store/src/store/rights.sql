@@ -3,7 +3,7 @@
 DO $$ BEGIN EXECUTE format('GRANT USAGE ON SCHEMA %I TO :role', current_schema()); END $$;
 
 REVOKE ALL ON _sqlx_migrations,
-    entries, deployments, denials, break_glass_uses, signings, revocations, seen_events, quarantine, cases,
+    entries, personal, deployments, denials, break_glass_uses, signings, revocations, seen_events, quarantine, cases,
     findings, correlations, justifications, drills, notifications, deliveries, occurrences, facts, expectations,
     heard, parts, reconciled, tree, tree_nodes, checkpoints
     FROM :role;
@@ -11,7 +11,7 @@ REVOKE ALL ON _sqlx_migrations,
 GRANT SELECT ON _sqlx_migrations TO :role;
 
 GRANT SELECT, INSERT ON
-    entries, tree_nodes, checkpoints,
+    entries, personal, tree_nodes, checkpoints,
     deployments, denials, break_glass_uses, signings, seen_events, quarantine, findings, correlations,
     justifications, drills, facts
     TO :role;

@@ -15,6 +15,10 @@ use super::{Connections, Options, READERS, pool, schema};
 use crate::error::StoreError;
 use crate::writer::{Lock, Writer};
 
+/// Lifts and sets up again what guards the journal against changes.
+pub(super) const UNGUARD: &str = "DROP TRIGGER entries_are_not_changed";
+pub(super) const GUARD: &str = "CREATE TRIGGER entries_are_not_changed BEFORE UPDATE ON entries
+    BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END";
 /// Between two attempts to open: processes that make the same new database at once get in each
 /// other's way before there is a lock to wait for.
 const OPENING_PAUSE: Duration = Duration::from_millis(50);

@@ -34,10 +34,10 @@ use crate::output;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// From when on: a time (2026-01-02T03:04:05Z), or how long ago (36h, 30days).
-    #[arg(long, value_name = "TIME", value_parser = moment)]
+    #[arg(long, value_name = "TIME", value_parser = crate::time::moment)]
     since: Timestamp,
     /// Up to when, exclusively. Default: five minutes ago.
-    #[arg(long, value_name = "TIME", value_parser = moment)]
+    #[arg(long, value_name = "TIME", value_parser = crate::time::moment)]
     until: Option<Timestamp>,
     /// Whose logs: projects/P, folders/N, organizations/N or billingAccounts/N. Default: those of
     /// audit.reconcile.resources.
@@ -110,16 +110,6 @@ pub(super) async fn run(args: &Args) -> Outcome {
         Format::Json => print_json(&compared)?,
     }
     ending(&compared)
-}
-
-/// A time, or how long ago.
-fn moment(text: &str) -> Result<Timestamp, String> {
-    if let Ok(time) = text.parse() {
-        return Ok(time);
-    }
-    let ago: Option<Duration> = humantime::parse_duration(text).ok();
-    ago.and_then(|ago| Timestamp::now().checked_sub(ago).ok())
-        .ok_or_else(|| "write a time, 2026-01-02T03:04:05Z, or how long ago, 36h".to_owned())
 }
 
 fn resources<'a>(args: &'a Args, config: &'a Config) -> Result<&'a [String], Failure> {
