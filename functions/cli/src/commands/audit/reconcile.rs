@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::ValueEnum;
 use jiff::Timestamp;
@@ -243,20 +242,4 @@ fn ending(compared: &[Compared]) -> Outcome {
     } else {
         Exit::No
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_moment_is_a_time_or_how_long_ago() {
-        assert_eq!(
-            moment("2026-01-02T03:04:05Z"),
-            Ok("2026-01-02T03:04:05Z".parse().unwrap())
-        );
-        let day = moment("24h").unwrap();
-        assert!(day < Timestamp::now() && day > moment("25h").unwrap());
-        assert!(moment("yesterday").is_err());
-    }
 }
