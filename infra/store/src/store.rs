@@ -276,9 +276,20 @@ async fn pool(
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(!is_file)
+        .after_release(|connection, _| Box::pin(has_no_transaction(connection)))
         .after_connect(move |connection, _| Box::pin(run(connection, set_up.clone())))
         .connect_lazy_with(address);
     Ok(pool)
+}
+
+/// Whether a connection may be used again. A database that has no room, or an error of its disk, ends
+/// a transaction by itself; the driver still counts it, and would begin no other one ever again.
+async fn has_no_transaction(connection: &mut AnyConnection) -> Result<bool, sqlx::Error> {
+    if connection.is_in_transaction() {
+        // One that was dropped is being rolled back.
+        connection.ping().await?;
+    }
+    Ok(!connection.is_in_transaction())
 }
 
 async fn run(connection: &mut AnyConnection, statements: String) -> Result<(), sqlx::Error> {
