@@ -2,6 +2,7 @@
 
 mod place;
 mod postgres;
+mod room;
 mod schema;
 mod sqlite;
 
@@ -149,7 +150,7 @@ impl Store {
         postgres::grant(self.writer().await?.pool(), role).await
     }
 
-    /// Whether the database can be read, and written within the busy timeout.
+    /// Whether the database can be read, and written within the busy timeout, and its disk has room.
     ///
     /// # Errors
     /// If it cannot.
@@ -246,6 +247,9 @@ impl Store {
             .await?;
         if matches!(self.access, Access::Write(_)) {
             self.begin().await?.rollback().await?;
+            if let Place::File(path) = &*self.place {
+                room::check(path).await?;
+            }
         }
         Ok(())
     }
