@@ -9,11 +9,10 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
 use crate::client;
+use crate::conclusion::conclude;
 use crate::disk::Tricks;
 use crate::instance::Instance;
-use crate::judgement;
 use crate::model::{Job, Model, Outcome};
-use crate::record::Record;
 use crate::scene::Scene;
 
 /// What is to be done.
@@ -59,8 +58,6 @@ enum When {
 const SENDERS: usize = 3;
 /// The record is verified after each of so many kills.
 const VERIFIED: usize = 25;
-/// Longer than the longest pause between two attempts, in seconds.
-const LONG_AFTER: u64 = 7 * 3600;
 
 /// A scene in which things go wrong.
 pub(crate) struct Campaign {
@@ -195,31 +192,9 @@ impl Campaign {
         if self.plan.power {
             self.scene.disk.fail();
         }
-        self.scene.receivers.recover();
-        let server = self.scene.serve(Tricks {
-            ahead: LONG_AFTER,
-            ..Tricks::default()
-        });
-        for job in self.model.get_mut().unwrap().rest(&mut self.rng) {
-            let status =
-                client::deliver(server.address(), &job.request).map(|answer| answer.status);
-            assert!(matches!(status, Some(200 | 204)), "{status:?}");
-            self.model
-                .get_mut()
-                .unwrap()
-                .delivered(&job, Outcome::Acknowledged);
-        }
-        judgement::delivered(server.address(), self.plan.kills);
         let model = self.model.into_inner().unwrap();
-        self.scene.sign();
-        let record = Record::of(&self.scene);
-        let wrong_cases = judgement::cases(server.address(), &record);
-        assert_eq!(server.end().code(), Some(0));
-        self.scene.verify(&self.kept);
-        let mut taken = self.scene.receivers.taken();
-        taken.insert(crate::scene::FILE, self.scene.taken_by_file());
-        let wrong = [wrong_cases, judgement::compare(&model, &record, &taken)].concat();
-        judgement::print(&model, &record, &taken, &self.scene.receivers.refused());
+        let patience = 1 + self.plan.kills / 100;
+        conclude(&self.scene, model, &mut self.rng, &self.kept, patience);
         println!(
             "{} kills, {} checkpoints kept, {:?}, seed {}",
             self.plan.kills,
@@ -227,7 +202,6 @@ impl Campaign {
             self.started.elapsed(),
             self.plan.seed
         );
-        assert!(wrong.is_empty(), "seed {}: {wrong:#?}", self.plan.seed);
     }
 }
 

@@ -92,8 +92,12 @@ static void say_marks(const char *path, const void *bytes, size_t length) {
   if (events < 0 || !is_log(path)) return;
   const char *at = bytes, *end = at + length;
   while ((at = memmem(at, end - at, MARK, sizeof(MARK) - 1)) && at + MARK_LENGTH <= end) {
-    say("wrote", at, MARK_LENGTH);
-    at += MARK_LENGTH;
+    int digits = 0;
+    for (const char *digit = at + sizeof(MARK) - 1; digit < at + MARK_LENGTH; digit++)
+      digits += *digit >= '0' && *digit <= '9';
+    /* A page may end within a mark; another one has it whole. */
+    if (digits == 4) say("wrote", at, MARK_LENGTH);
+    at += sizeof(MARK) - 1;
   }
 }
 

@@ -58,6 +58,14 @@ pub(crate) fn break_glass(number: usize) -> Event {
     event(Kind::BreakGlass, "glass", number, entry)
 }
 
+/// The same, under an id of the caller's choice.
+pub(crate) fn break_glass_called(id: &str, number: usize) -> Event {
+    let mut event = break_glass(number);
+    event.entry["insertId"] = json!(id);
+    event.id = id.to_owned();
+    event
+}
+
 fn denied(number: usize) -> Event {
     let says = format!(
         "False for Revision till-00003-xyz with message: Container image '{IMAGE}' is not authorized by \

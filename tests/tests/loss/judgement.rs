@@ -12,9 +12,12 @@ use crate::record::{Found, Record};
 
 type Outputs = BTreeMap<&'static str, Taken>;
 
-/// Ticks until nothing waits any more.
-pub(crate) fn delivered(address: &str, kills: usize) {
-    for _ in 0..=kills / 100 {
+/// Ticks until nothing waits any more, with so much more patience than usual.
+///
+/// # Panics
+/// If something still waits then.
+pub(crate) fn delivered(address: &str, patience: usize) {
+    for _ in 0..patience {
         if is_delivered(address) {
             return;
         }

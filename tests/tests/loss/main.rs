@@ -13,8 +13,10 @@
 
 mod campaign;
 mod client;
+mod conclusion;
 mod disk;
 mod events;
+mod full;
 mod instance;
 mod judgement;
 mod kills;
@@ -23,3 +25,4 @@ mod power;
 mod receivers;
 mod record;
 mod scene;
+mod traced;

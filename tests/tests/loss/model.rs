@@ -99,6 +99,12 @@ impl Model {
         }
     }
 
+    /// Whether everything that a request delivers was acknowledged before.
+    pub(crate) fn knows(&self, job: &Job) -> bool {
+        let known = |place: &usize| self.acknowledged.contains(place);
+        job.events.iter().all(known)
+    }
+
     /// Events that were acknowledged.
     pub(crate) fn acknowledged(&self) -> impl Iterator<Item = &Event> {
         self.acknowledged.iter().map(|place| &self.events[*place])

@@ -90,11 +90,6 @@ impl Receivers {
         self.yard.more.notify_all();
     }
 
-    /// How many alerts the healthy one took.
-    pub(crate) fn taken_by_healthy(&self) -> usize {
-        *self.yard.taken.lock().unwrap()
-    }
-
     /// What each of them took, by the names of the outputs.
     pub(crate) fn taken(&self) -> BTreeMap<&'static str, Taken> {
         let taken = |(name, (_, receiver)): (&&'static str, &(String, Arc<Receiver>))| {

@@ -1,6 +1,6 @@
 //! A data directory, receivers, and `postern` working with them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use postern_tests::openssl::{KeyPair, ec_key};
@@ -178,9 +178,4 @@ fn attestor() -> Value {
         "name": ATTESTOR,
         "userOwnedGrafeasNote": {"noteReference": "projects/demo-mart/notes/built-by-ci", "publicKeys": []},
     })
-}
-
-/// Whether a path is there and has something in it.
-pub(crate) fn is_filled(path: &Path) -> bool {
-    std::fs::read_dir(path).is_ok_and(|mut files| files.next().is_some())
 }
