@@ -226,10 +226,9 @@ pub(crate) fn print(
     );
     for (output, taken) in outputs {
         println!(
-            "{output}: {} alerts, {} of them came again, {} after newer ones, {} attempts were refused",
+            "{output}: {} alerts, {} of them came again, {} attempts were refused",
             taken.alerts.len(),
             taken.again,
-            taken.late.len(),
             refused.get(output).copied().unwrap_or_default()
         );
     }

@@ -51,8 +51,6 @@ pub(crate) struct Taken {
     pub(crate) again: usize,
     /// What must not be.
     pub(crate) wrong: Vec<String>,
-    /// Those that came after newer ones of their cases.
-    pub(crate) late: Vec<String>,
     newest: BTreeMap<String, u64>,
 }
 
@@ -119,7 +117,7 @@ impl Taken {
         let revision = alert["data"]["revision"].as_u64().unwrap_or_default();
         let newest = self.newest.entry(case).or_default();
         if revision < *newest {
-            self.late
+            self.wrong
                 .push(format!("alert {id} came after revision {newest}"));
         }
         *newest = revision.max(*newest);
