@@ -77,8 +77,16 @@ impl Campaign {
     /// # Panics
     /// At whatever is lost, half or wrong.
     pub(crate) fn run(plan: Plan) {
+        Self::over(plan, Scene::set());
+    }
+
+    /// The same in a scene that was set.
+    ///
+    /// # Panics
+    /// As [`Campaign::run`].
+    pub(crate) fn over(plan: Plan, scene: Scene) {
         println!("{plan:?}");
-        let mut campaign = Self::begin(plan);
+        let mut campaign = Self::begin(plan, scene);
         for kill in 1..=plan.kills {
             campaign.round();
             if kill % VERIFIED == 0 {
@@ -88,8 +96,7 @@ impl Campaign {
         campaign.finish();
     }
 
-    fn begin(plan: Plan) -> Self {
-        let scene = Scene::set();
+    fn begin(plan: Plan, scene: Scene) -> Self {
         scene.disk.settle();
         let mut campaign = Self {
             rng: StdRng::seed_from_u64(plan.seed),
@@ -149,6 +156,12 @@ impl Campaign {
         if self.plan.power {
             self.instances.iter_mut().for_each(Instance::kill);
             self.scene.disk.fail();
+        }
+        if let Some(server) = &self.scene.server
+            && self.rng.random_bool(0.3)
+        {
+            server.crash();
+            server.restart();
         }
         if matches!(when, When::Starting) {
             let mut starting = self.scene.start(self.tricks());

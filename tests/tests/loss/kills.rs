@@ -1,9 +1,9 @@
 //! `kill -9` at any moment.
 
-use postern_tests::have;
+use postern_tests::{Postgres, have};
 
 use crate::campaign::{Campaign, Plan};
-use crate::scene::TOOLS;
+use crate::scene::{Scene, TOOLS};
 
 #[test]
 fn kills_lose_nothing() {
@@ -21,4 +21,21 @@ fn kills_of_one_of_two_servers_lose_nothing() {
             ..plan
         });
     }
+}
+
+/// The database crashes now and then as well.
+#[test]
+fn kills_of_one_of_two_servers_over_postgresql_lose_nothing() {
+    if !have(&TOOLS) {
+        return;
+    }
+    let Some(server) = Postgres::start() else {
+        return;
+    };
+    let plan = Plan::of_environment(5);
+    let plan = Plan {
+        instances: 2,
+        ..plan
+    };
+    Campaign::over(plan, Scene::over(Some(server)));
 }

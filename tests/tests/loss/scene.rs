@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use postern_tests::Postgres;
 use postern_tests::openssl::{KeyPair, ec_key};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -15,6 +16,8 @@ use crate::receivers::{Receivers, Taken};
 pub(crate) struct Scene {
     folder: TempDir,
     key: KeyPair,
+    /// Where the store is no file of the data directory.
+    pub(crate) server: Option<Postgres>,
     pub(crate) disk: Disk,
     pub(crate) receivers: Receivers,
 }
@@ -26,8 +29,13 @@ const ORIGIN: &str = "postern.example.com/synthetic";
 pub(crate) const TOOLS: [&str; 2] = ["cc", "openssl"];
 
 impl Scene {
-    /// A new one; nothing runs yet but the receivers.
+    /// A new one with SQLite in the data directory; nothing runs yet but the receivers.
     pub(crate) fn set() -> Self {
+        Self::over(None)
+    }
+
+    /// The same, with the store in a server of PostgreSQL.
+    pub(crate) fn over(server: Option<Postgres>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         std::fs::create_dir(&data).unwrap();
@@ -36,6 +44,7 @@ impl Scene {
             disk: Disk::build(folder.path(), &data),
             receivers: Receivers::start(),
             folder,
+            server,
         };
         scene.write("policy.json", policy().to_string());
         scene.write("attestors.json", attestor().to_string());
@@ -62,10 +71,11 @@ impl Scene {
         })
     }
 
-    /// The store: SQLite in the data directory, unless `POSTERN_TEST_STORE` names another, empty one.
     fn store(&self) -> String {
-        let other = std::env::var("POSTERN_TEST_STORE");
-        other.unwrap_or_else(|_| format!("sqlite:{}", self.data().join("postern.db").display()))
+        match &self.server {
+            Some(server) => server.url().to_owned(),
+            None => format!("sqlite:{}", self.data().join("postern.db").display()),
+        }
     }
 
     /// Changes the configuration of what is started from now on.
@@ -107,11 +117,14 @@ impl Scene {
         path
     }
 
-    /// `postern ledger` with these words, about this data directory.
+    /// `postern ledger` with these words, about this store.
     pub(crate) fn ledger(&self, words: &[&str]) -> Command {
         let mut command = postern_tests::postern();
-        command.arg("ledger").args(words);
-        command.arg("--data").arg(self.data());
+        command.arg("ledger").args(words).arg("--data");
+        match &self.server {
+            Some(server) => command.arg(server.url()),
+            None => command.arg(self.data()),
+        };
         command
     }
 
