@@ -59,6 +59,14 @@ pub enum StoreError {
         /// Why.
         source: Arc<std::io::Error>,
     },
+    /// Nothing more can be written where it is.
+    #[error("nothing can be written beside {}: {source}", .path.display())]
+    NoRoom {
+        /// The database.
+        path: PathBuf,
+        /// Why.
+        source: Arc<std::io::Error>,
+    },
     /// Its tables are those of another version of this program.
     #[error("the tables are not those of this version of postern: {0}")]
     Schema(Arc<sqlx::migrate::MigrateError>),

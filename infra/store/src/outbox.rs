@@ -73,18 +73,19 @@ impl Store {
     /// Routes the oldest new notifications, urgent ones first; `true` if there may be more.
     async fn route_some(&self, outputs: Outputs<'_>) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
-        let rows: Vec<(String, String)> = sqlx::query_as(
-            "SELECT id, body FROM notifications WHERE routed = 0 ORDER BY lane, at, id LIMIT $1",
+        let rows: Vec<(String, i64, String)> = sqlx::query_as(
+            "SELECT id, lane, body FROM notifications WHERE routed = 0
+             ORDER BY lane, at, id LIMIT $1",
         )
         .bind(i64::from(ROUTED_AT_ONCE))
         .fetch_all(&mut *transaction)
         .await?;
         let mut routed = 0;
-        for (id, body) in &rows {
+        for (id, lane, body) in &rows {
             match parse::<Notification>("a notification", body) {
                 Ok(notification) => {
                     let outputs = outputs(&notification);
-                    route_one(&mut transaction, &notification, &outputs).await?;
+                    route_one(&mut transaction, &notification, *lane, &outputs).await?;
                     routed += 1;
                 }
                 // It stays where it is, and is seen as never delivered; the others go on.
@@ -96,7 +97,9 @@ impl Store {
     }
 
     /// A claim is no attempt: what was claimed and never sent, because the process ended, counts for
-    /// nothing.
+    /// nothing. Of a case only the oldest alert is claimed, in whichever lane it waits or is sent: an
+    /// older one that came after a newer one would tell what is no longer so. (An alert's id is its
+    /// case's, a hyphen and the revision; a colon sorts right after the digits.)
     async fn claim_due(
         &self,
         output: &str,
@@ -110,6 +113,14 @@ impl Store {
             "SELECT d.notification_id, d.attempts, n.body
              FROM deliveries d JOIN notifications n ON n.id = d.notification_id
              WHERE d.output = $1 AND d.state = 'PENDING' AND d.lane = $2 AND d.due_at <= $3
+                 AND NOT EXISTS (
+                     SELECT 1 FROM deliveries o
+                     WHERE o.notification_id >= rtrim(d.notification_id, '0123456789')
+                         AND o.notification_id < rtrim(d.notification_id, '0123456789') || ':'
+                         AND o.output = d.output AND o.state = 'PENDING'
+                         AND (length(o.notification_id) < length(d.notification_id)
+                             OR length(o.notification_id) = length(d.notification_id)
+                                 AND o.notification_id < d.notification_id))
              ORDER BY d.due_at, d.notification_id LIMIT $4",
         )
         .bind(output)
@@ -184,7 +195,8 @@ impl Store {
     }
 }
 
-/// Puts an alert into the outbox; one that is there already stays as it is.
+/// Puts an alert into the outbox; one that is there already stays as it is. What an urgent one has to
+/// wait for is urgent as well.
 pub(crate) async fn insert(
     transaction: &mut Transaction,
     notification: &Notification,
@@ -199,6 +211,26 @@ pub(crate) async fn insert(
     .bind(json("a notification", notification)?)
     .execute(&mut **transaction)
     .await?;
+    match notification.lane() {
+        Lane::Urgent => hurry(transaction, &notification.case.id).await,
+        Lane::Normal => Ok(()),
+    }
+}
+
+/// Makes all alerts of a case urgent that still wait.
+async fn hurry(transaction: &mut Transaction, case: &str) -> Result<(), StoreError> {
+    for hurry in [
+        "UPDATE notifications SET lane = 0
+         WHERE routed = 0 AND lane > 0 AND id >= $1 AND id < $2",
+        "UPDATE deliveries SET lane = 0
+         WHERE state = 'PENDING' AND lane > 0 AND notification_id >= $1 AND notification_id < $2",
+    ] {
+        sqlx::query(hurry)
+            .bind(format!("{case}-"))
+            .bind(format!("{case}-:"))
+            .execute(&mut **transaction)
+            .await?;
+    }
     Ok(())
 }
 
@@ -213,6 +245,7 @@ const fn rank(lane: Lane) -> i64 {
 async fn route_one(
     transaction: &mut Transaction,
     notification: &Notification,
+    lane: i64,
     outputs: &[String],
 ) -> Result<(), StoreError> {
     for output in outputs {
@@ -222,7 +255,7 @@ async fn route_one(
         )
         .bind(&notification.id)
         .bind(output)
-        .bind(rank(notification.lane()))
+        .bind(lane)
         .bind(micros(notification.at))
         .execute(&mut **transaction)
         .await?;

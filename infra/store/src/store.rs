@@ -2,6 +2,7 @@
 
 mod place;
 mod postgres;
+mod room;
 mod schema;
 mod sqlite;
 
@@ -149,7 +150,7 @@ impl Store {
         postgres::grant(self.writer().await?.pool(), role).await
     }
 
-    /// Whether the database can be read, and written within the busy timeout.
+    /// Whether the database can be read, and written within the busy timeout, and its disk has room.
     ///
     /// # Errors
     /// If it cannot.
@@ -277,6 +278,9 @@ impl Store {
             .await?;
         if matches!(self.access, Access::Write(_)) {
             self.begin().await?.rollback().await?;
+            if let Place::File(path) = &*self.place {
+                room::check(path).await?;
+            }
         }
         Ok(())
     }
@@ -307,9 +311,20 @@ async fn pool(
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(!is_file)
+        .after_release(|connection, _| Box::pin(has_no_transaction(connection)))
         .after_connect(move |connection, _| Box::pin(run(connection, set_up.clone())))
         .connect_lazy_with(address);
     Ok(pool)
+}
+
+/// Whether a connection may be used again. A database that has no room, or an error of its disk, ends
+/// a transaction by itself; the driver still counts it, and would begin no other one ever again.
+async fn has_no_transaction(connection: &mut AnyConnection) -> Result<bool, sqlx::Error> {
+    if connection.is_in_transaction() {
+        // One that was dropped is being rolled back.
+        connection.ping().await?;
+    }
+    Ok(!connection.is_in_transaction())
 }
 
 async fn run(connection: &mut AnyConnection, statements: String) -> Result<(), sqlx::Error> {

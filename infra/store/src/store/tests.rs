@@ -45,6 +45,34 @@ async fn a_store_is_made_from_nothing_and_opened_again() {
 }
 
 #[tokio::test]
+async fn what_the_database_ended_by_itself_is_not_in_the_way_of_others() {
+    let (store, _directory) = testing::sqlite().await;
+    let mut transaction = store.begin().await.unwrap();
+    // As SQLite does where the disk is full.
+    sqlx::query("ROLLBACK")
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
+    transaction.commit().await.unwrap_err();
+    let entry = revocation_entry("01A", "x");
+    store.append(vec![entry]).await.unwrap();
+    assert_eq!(store.entries(0, 9).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_disk_that_takes_nothing_is_no_health() {
+    let (store, directory) = testing::sqlite().await;
+    store.health().await.unwrap();
+    // A directory of this name cannot be written either, whoever asks.
+    let trial = directory.path().join("postern.trial");
+    std::fs::create_dir(&trial).unwrap();
+    let error = store.health().await.unwrap_err();
+    assert!(error.message.contains("nothing can be written"), "{error}");
+    std::fs::remove_dir(trial).unwrap();
+    store.health().await.unwrap();
+}
+
+#[tokio::test]
 async fn commits_are_synced_and_references_are_checked() {
     let (store, _directory) = testing::sqlite().await;
     let pool = store.writer().await.unwrap().pool();
