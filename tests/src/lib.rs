@@ -13,11 +13,13 @@
 mod image;
 pub mod openssl;
 mod postern;
+mod postgres;
 mod server;
 mod tools;
 
 pub use image::{Layout, write_layout};
 pub use postern::{binary, postern};
+pub use postgres::Postgres;
 pub use server::{
     Server, Stream, docker_registry, moto, pubsub_emulator, referrers_registry, registry_v3,
 };

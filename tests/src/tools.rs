@@ -10,10 +10,17 @@ use std::process::{Command, Output};
 /// # Panics
 /// With `CI=true`, where every tool is required.
 pub fn have(tools: &[&str]) -> bool {
-    let missing: Vec<_> = tools.iter().filter(|tool| find(tool).is_none()).collect();
+    let missing = tools.iter().filter(|tool| find(tool).is_none());
+    let missing: Vec<&str> = missing.copied().collect();
     if missing.is_empty() {
         return true;
     }
+    note_missing(&missing);
+    false
+}
+
+/// Notes the calling test as skipped for want of these tools.
+pub(crate) fn note_missing(missing: &[&str]) {
     assert!(
         std::env::var("CI").as_deref() != Ok("true"),
         "CI=true requires {missing:?}; see tests/tools/install"
@@ -27,7 +34,6 @@ pub fn have(tools: &[&str]) -> bool {
             .unwrap();
         writeln!(file, "{test}: {missing:?}").unwrap();
     }
-    false
 }
 
 /// Runs a command to its end and gives back its standard output.

@@ -17,3 +17,4 @@ pub(crate) mod report;
 pub(crate) mod revoke;
 pub(crate) mod serve;
 pub(crate) mod signature;
+pub(crate) mod store;

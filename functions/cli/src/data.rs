@@ -14,14 +14,9 @@ use postern_store::{Spool, Store};
 
 use crate::outcome::Failure;
 
-/// The name of the database in a data directory.
-const DATABASE: &str = "postern.db";
-/// Where break-glass is spooled in a data directory.
-pub(crate) const SPOOL: &str = "spool";
-
 #[derive(clap::Args, Clone)]
 pub(crate) struct DataArgs {
-    /// The data directory: journal, revocations, attestations.
+    /// The data directory: journal, revocations, attestations. Or the URL of a PostgreSQL database.
     #[arg(
         long,
         value_name = "DIR",
@@ -33,22 +28,23 @@ pub(crate) struct DataArgs {
 
 /// A data directory, or nothing where there is none and none is needed.
 pub(crate) struct Data {
-    directory: PathBuf,
+    spool: PathBuf,
     store: Option<Store>,
 }
 
 impl Data {
     /// Opens the data directory if there is one; `needed` makes it.
     pub(crate) async fn open(args: &DataArgs, needed: bool) -> Result<Arc<Self>, Failure> {
-        let store = if needed || args.data.join(DATABASE).exists() {
+        let store = if needed || Store::may_exist(&args.data) {
             Some(open_store(&args.data).await?)
         } else {
             None
         };
-        Ok(Arc::new(Self {
-            directory: args.data.clone(),
-            store,
-        }))
+        let spool = match &store {
+            Some(store) => store.spool_directory(),
+            None => args.data.join("spool"),
+        };
+        Ok(Arc::new(Self { spool, store }))
     }
 
     pub(crate) fn store(&self) -> Option<&Store> {
@@ -69,7 +65,7 @@ pub(crate) async fn open_store(directory: &Path) -> Result<Store, Failure> {
 
 /// Opens the database of a data directory that is there already.
 pub(crate) async fn existing_store(directory: &Path) -> Result<Store, Failure> {
-    if !directory.join(DATABASE).exists() {
+    if !Store::may_exist(directory) {
         let message = format!("{} is no data directory", directory.display());
         return Err(Failure::mistake(message)
             .remedy("name one with --data DIR, or a server with --server URL"));
@@ -80,7 +76,7 @@ pub(crate) async fn existing_store(directory: &Path) -> Result<Store, Failure> {
 /// Opens the database whose revocation list is to change, and says so if it is a new one: a gate
 /// that works on another one goes on allowing.
 pub(crate) async fn store_for_list(directory: &Path) -> Result<Store, Failure> {
-    if !directory.join(DATABASE).exists() {
+    if !Store::may_exist(directory) {
         crate::output::note(format_args!(
             "note: {} is a new data directory; name the one that the gate works on with --data DIR",
             directory.display()
@@ -135,8 +131,7 @@ impl BreakGlassUses for Data {
 #[async_trait]
 impl EmergencySpool for Data {
     async fn record(&self, entry: &Entry) -> Result<(), Unavailable> {
-        let spool = Spool::open(&self.directory.join(SPOOL))
-            .map_err(|error| Unavailable::new("spool", error))?;
+        let spool = Spool::open(&self.spool).map_err(|error| Unavailable::new("spool", error))?;
         spool.record(entry).await
     }
 }

@@ -52,7 +52,7 @@ pub(crate) fn with_output(mut config: Config, data: &Path) -> Config {
 /// Puts the database into the data directory, unless the configuration says where it is.
 pub(crate) fn with_store(mut config: Config, data: &Path) -> Config {
     if config.store == Config::default().store {
-        config.store = format!("sqlite:{}", data.join("postern.db").display());
+        config.store = postern_store::Store::url_of(data);
     }
     config
 }

@@ -12,6 +12,7 @@ mod output;
 mod registries;
 mod render;
 mod signers;
+mod time;
 
 use std::process::ExitCode;
 
@@ -57,6 +58,7 @@ enum Command {
     Revoke(commands::revoke::RevokeArgs),
     Unrevoke(commands::revoke::UnrevokeArgs),
     Revoked(commands::revoke::RevokedArgs),
+    Store(commands::store::Args),
     Completions(commands::completions::Args),
 }
 
@@ -102,6 +104,7 @@ async fn run(command: Command) -> Outcome {
         Command::Revoke(args) => commands::revoke::revoke(args).await,
         Command::Unrevoke(args) => commands::revoke::unrevoke(args).await,
         Command::Revoked(args) => commands::revoke::revoked(args).await,
+        Command::Store(args) => commands::store::run(args).await,
         Command::Completions(args) => commands::completions::run(args, Cli::command()),
     }
 }

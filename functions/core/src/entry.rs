@@ -46,6 +46,10 @@ pub enum Record {
     Signing(Signing),
     /// An output confirmed an alert.
     Delivery(Delivery),
+    /// What was known of a person was erased.
+    Erasure(Erasure),
+    /// What was older than it had to be kept was let go.
+    Pruning(Pruning),
 }
 
 impl Record {
@@ -61,6 +65,8 @@ impl Record {
             Self::Unrevocation(_) => "UNREVOCATION",
             Self::Signing(_) => "SIGNING",
             Self::Delivery(_) => "DELIVERY",
+            Self::Erasure(_) => "ERASURE",
+            Self::Pruning(_) => "PRUNING",
         }
     }
 }
@@ -128,4 +134,34 @@ pub struct Delivery {
     pub case_id: String,
     /// The output's name.
     pub output: String,
+}
+
+/// What was known of a person was erased. Who that was is not said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Erasure {
+    /// Who did it.
+    pub by: String,
+    /// Why, such as the number of the request.
+    pub reason: String,
+    /// So many texts are only commitments now.
+    pub texts: u64,
+    /// So many rows besides them were changed.
+    pub rows: u64,
+}
+
+/// What was older than it had to be kept was let go. Of entries, their hashes stay in the tree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pruning {
+    /// Who did it.
+    pub by: String,
+    /// What is older was let go.
+    pub before: Timestamp,
+    /// So many entries of the tree were signed; only of these anything was let go.
+    pub checkpoint_size: u64,
+    /// So many entries are only hashes now.
+    pub entries: u64,
+    /// So many rows besides them are gone or empty.
+    pub rows: u64,
 }

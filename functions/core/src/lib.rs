@@ -20,6 +20,7 @@ pub mod memory;
 pub mod occurrence;
 pub mod ocsf;
 pub mod payload;
+pub mod personal;
 pub mod policy;
 pub mod ports;
 pub mod reason;

@@ -353,7 +353,8 @@ pub trait Outbox: Send + Sync {
     ) -> Result<(), Unavailable>;
 
     /// Claims deliveries of one lane to one output that are due, longest due first, until `until`:
-    /// nobody else gets them before then.
+    /// nobody else gets them before then. Of each case only the oldest that is not yet delivered or given up,
+    /// in whichever lane.
     async fn claim(
         &self,
         output: &str,

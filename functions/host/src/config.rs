@@ -28,7 +28,7 @@ pub use route::{OneOrMore, Route, RouteMatch, Silence};
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Config {
-    /// `sqlite:PATH` (or `postgres://…`, later).
+    /// `sqlite:PATH`, or `postgres://USER@HOST/DATABASE`; or a reference to such a URL, as to a secret.
     pub store: String,
     /// Whether SQLite may be used where the disk ends with the instance (Cloud Run, Lambda). Every
     /// record then ends with it, too; what remains is what the logs keep. For trying out.

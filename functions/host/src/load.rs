@@ -5,6 +5,7 @@ mod check;
 mod overrides;
 mod path;
 mod shape;
+mod store;
 mod tree;
 
 use std::fmt;
@@ -143,13 +144,20 @@ fn parse(source: &str, text: &str, environment: &dyn Environment) -> Result<Conf
     };
     let mut tree = Tree::parse(text).map_err(|mistake| failed(vec![mistake]))?;
     let mut mistakes = overrides::apply(&mut tree, environment);
-    let shaped = shape::shape(&tree);
+    let mut shaped = shape::shape(&tree);
     mistakes.extend(
         shaped
             .faults
             .iter()
             .map(|(place, message)| locate(&tree, place, message)),
     );
+    if let Some(config) = &mut shaped.config {
+        let store = store::resolved(&config.store, environment);
+        match store.map_err(|message| locate(&tree, &path::at("store"), &message)) {
+            Ok(store) => config.store = store,
+            Err(mistake) => return Err(failed(vec![mistake])),
+        }
+    }
     if let Some(config) = &shaped.config {
         let platform = Platform::detect(environment);
         for (place, message) in check::check(config, platform, environment, &shaped) {

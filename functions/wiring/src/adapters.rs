@@ -1,6 +1,6 @@
 //! Every adapter that a configuration names.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use postern_core::policy::Policy;
@@ -43,7 +43,9 @@ impl Adapters {
         }
         let attestors: Vec<String> = config.attestors.iter().cloned().collect();
         let trust = trust(config.policy.as_deref(), &attestors, &config.projects)?;
-        let spool = Spool::open(&spool_directory(config)).map_err(WiringError::mistake)?;
+        let spool = config.gate.spool.as_ref().map(PathBuf::from);
+        let spool = spool.unwrap_or_else(|| store.spool_directory());
+        let spool = Spool::open(&spool).map_err(WiringError::mistake)?;
         let system_policy = system_policy(config.system_policy.as_deref())?;
         Ok(Self {
             store,
@@ -53,17 +55,5 @@ impl Adapters {
             system_policy,
             spool: Arc::new(spool),
         })
-    }
-}
-
-/// Beside the database, unless the configuration says otherwise.
-fn spool_directory(config: &Config) -> PathBuf {
-    match (
-        &config.gate.spool,
-        config.store.strip_prefix("sqlite:").map(Path::new),
-    ) {
-        (Some(directory), _) => PathBuf::from(directory),
-        (None, Some(database)) => database.with_file_name("spool"),
-        (None, None) => std::env::temp_dir().join("postern-spool"),
     }
 }

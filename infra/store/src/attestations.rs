@@ -29,18 +29,11 @@ impl AttestationSource for Store {
         let Some(digest) = image.digest() else {
             return Err(without_digest(self.source_name(), image.written()));
         };
-        let bodies = self
-            .bodies(&digest, note)
-            .await
-            .map_err(|error| self.unavailable(error))?;
+        let bodies = self.answer(self.bodies(&digest, note)).await?;
         if bodies.len() > MOST_OCCURRENCES {
             return Err(flood(self.source_name(), &digest));
         }
-        let occurrences: Result<_, _> = bodies
-            .iter()
-            .map(|body| parse("an occurrence", body))
-            .collect();
-        occurrences.map_err(|error| self.unavailable(error))
+        self.answer(async { all(&bodies) }).await
     }
 
     /// Looks at the newest occurrences on the note.
@@ -50,11 +43,8 @@ impl AttestationSource for Store {
         note: &NoteName,
         limit: usize,
     ) -> Result<Vec<Digest>, Unavailable> {
-        let bodies = self.newest(note).await;
-        let bodies = bodies.map_err(|error| self.unavailable(error))?;
-        let occurrences = bodies.iter().map(|body| parse("an occurrence", body));
-        let occurrences: Result<Vec<Occurrence>, _> = occurrences.collect();
-        let occurrences = occurrences.map_err(|error| self.unavailable(error))?;
+        let newest = async { all(&self.newest(note).await?) };
+        let occurrences = self.answer(newest).await?;
         Ok(beside(image, &occurrences, limit))
     }
 }
@@ -87,9 +77,8 @@ impl AttestationSink for Store {
     async fn store(&self, occurrence: Occurrence) -> Result<Stored, Unavailable> {
         let statement = Statement::of(&occurrence)
             .map_err(|reason| Unavailable::new(self.source_name(), reason))?;
-        self.write_occurrence(occurrence, &statement)
+        self.answer(self.write_occurrence(occurrence, &statement))
             .await
-            .map_err(|error| self.unavailable(error))
     }
 }
 
@@ -106,10 +95,7 @@ impl Store {
         .bind(MOST_OCCURRENCES as i64)
         .fetch_all(self.readers().await?)
         .await?;
-        bodies
-            .iter()
-            .map(|body| parse("an occurrence", body))
-            .collect()
+        all(&bodies)
     }
 
     /// The id of a note decides here; whether its project is the same one, by id or by number, is
@@ -184,6 +170,11 @@ impl Store {
         transaction.commit().await?;
         Ok(Stored::Created(occurrence))
     }
+}
+
+fn all(bodies: &[String]) -> Result<Vec<Occurrence>, StoreError> {
+    let occurrence = |body: &String| parse("an occurrence", body);
+    bodies.iter().map(occurrence).collect()
 }
 
 /// What makes two occurrences the same statement.
@@ -287,11 +278,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_same_statement_by_the_same_key_is_stored_once() {
-        let (store, directory) = testing::store().await;
-        assert_eq!(
-            store.name(),
-            format!("store:{}", directory.path().display())
-        );
+        let (store, _directory) = testing::store().await;
         let Stored::Created(created) = store.store(occurrence("key-1", b"sig-1")).await.unwrap()
         else {
             panic!("it is new");

@@ -18,7 +18,7 @@ use crate::journal;
 use crate::memory;
 use crate::outbox;
 use crate::prepared::Prepared;
-use crate::rows::{Transaction, json, micros, parse};
+use crate::rows::{Transaction, json, micros, parse, text};
 use crate::store::Store;
 
 #[async_trait]
@@ -28,15 +28,12 @@ impl AuditStore for Store {
         event_key: &str,
         correlation_keys: &[String],
     ) -> Result<Snapshot, Unavailable> {
-        self.read_snapshot(event_key, correlation_keys)
+        self.answer(self.read_snapshot(event_key, correlation_keys))
             .await
-            .map_err(|error| self.unavailable(error))
     }
 
     async fn recall(&self, questions: &Questions) -> Result<Memory, Unavailable> {
-        self.read_memory(questions)
-            .await
-            .map_err(|error| self.unavailable(error))
+        self.answer(self.read_memory(questions)).await
     }
 
     async fn expectations(
@@ -44,57 +41,39 @@ impl AuditStore for Store {
         due: Timestamp,
         limit: u32,
     ) -> Result<Vec<Expectation>, Unavailable> {
-        self.read_expectations(due, limit)
-            .await
-            .map_err(|error| self.unavailable(error))
+        self.answer(self.read_expectations(due, limit)).await
     }
 
     async fn last_heard(&self) -> Result<BTreeMap<String, Timestamp>, Unavailable> {
-        self.read_heard()
-            .await
-            .map_err(|error| self.unavailable(error))
+        self.answer(self.read_heard()).await
     }
 
     async fn keep_part(&self, part: Part) -> Result<Vec<Part>, Unavailable> {
-        self.write_part(&part)
-            .await
-            .map_err(|error| self.unavailable(error))
+        self.answer(self.write_part(&part)).await
     }
 
     async fn incomplete(&self, before: Timestamp) -> Result<Vec<Part>, Unavailable> {
-        self.read_incomplete(before)
-            .await
-            .map_err(|error| self.unavailable(error))
+        self.answer(self.read_incomplete(before)).await
     }
 
     async fn forget_parts(&self, uid: &str) -> Result<(), Unavailable> {
-        self.empty_parts(uid)
-            .await
-            .map_err(|error| self.unavailable(error))
+        self.answer(self.empty_parts(uid)).await
     }
 
     async fn commit(&self, change: Change) -> Result<Committed, Unavailable> {
-        self.write_change(change)
-            .await
-            .map_err(|error| self.unavailable(error))
+        self.answer(self.write_change(change)).await
     }
 
     async fn case(&self, id: &str) -> Result<Option<Case>, Unavailable> {
-        self.read_case(id)
-            .await
-            .map_err(|error| self.unavailable(error))
+        self.answer(self.read_case(id)).await
     }
 
     async fn cases_like(&self, filter: &CaseFilter) -> Result<Vec<Case>, Unavailable> {
-        self.read_cases_like(filter)
-            .await
-            .map_err(|error| self.unavailable(error))
+        self.answer(self.read_cases_like(filter)).await
     }
 
     async fn overdue(&self, now: Timestamp, limit: u32) -> Result<Vec<Case>, Unavailable> {
-        self.read_overdue(now, limit)
-            .await
-            .map_err(|error| self.unavailable(error))
+        self.answer(self.read_overdue(now, limit)).await
     }
 
     async fn justified_elsewhere(
@@ -102,21 +81,16 @@ impl AuditStore for Store {
         hash: &Digest,
         case_id: &str,
     ) -> Result<Option<String>, Unavailable> {
-        self.read_justified_elsewhere(hash, case_id)
+        self.answer(self.read_justified_elsewhere(hash, case_id))
             .await
-            .map_err(|error| self.unavailable(error))
     }
 
     async fn drills(&self, target: &str, at: Timestamp) -> Result<Vec<Drill>, Unavailable> {
-        self.read_drills(target, at)
-            .await
-            .map_err(|error| self.unavailable(error))
+        self.answer(self.read_drills(target, at)).await
     }
 
     async fn signing(&self, occurrence: &str) -> Result<Option<Signing>, Unavailable> {
-        self.read_signing(occurrence)
-            .await
-            .map_err(|error| self.unavailable(error))
+        self.answer(self.read_signing(occurrence)).await
     }
 }
 
@@ -137,7 +111,7 @@ impl Store {
         event_key: &str,
         correlation_keys: &[String],
     ) -> Result<Snapshot, StoreError> {
-        let mut transaction = self.readers().await?.begin().await?;
+        let mut transaction = self.begin_reading().await?;
         let mut snapshot = Snapshot {
             seen: seen(&mut transaction, event_key).await?,
             ..Snapshot::default()
@@ -217,7 +191,7 @@ async fn seen(
 ) -> Result<Option<Digest>, StoreError> {
     let content: Option<String> =
         sqlx::query_scalar("SELECT content FROM seen_events WHERE event_key = $1")
-            .bind(event_key)
+            .bind(text(event_key))
             .fetch_optional(&mut **transaction)
             .await?;
     content
@@ -230,7 +204,7 @@ async fn insert_seen(transaction: &mut Transaction, event: &SeenEvent) -> Result
     sqlx::query(
         "INSERT INTO seen_events (event_key, content, received_at, raw) VALUES ($1, $2, $3, $4)",
     )
-    .bind(&event.key)
+    .bind(text(&event.key))
     .bind(event.content.to_string())
     .bind(micros(event.received_at))
     .bind(&event.raw)
@@ -249,8 +223,8 @@ async fn insert_quarantined(
     )
     .bind(&quarantined.id)
     .bind(micros(quarantined.received_at))
-    .bind(&quarantined.route)
-    .bind(&quarantined.reason)
+    .bind(text(&quarantined.route))
+    .bind(text(&quarantined.reason))
     .bind(&quarantined.raw)
     .execute(&mut **transaction)
     .await?;
@@ -280,8 +254,8 @@ async fn write_case(transaction: &mut Transaction, case: &Case) -> Result<bool, 
         .bind(columns.state)
         .bind(columns.category)
         .bind(columns.severity)
-        .bind(&case.owner)
-        .bind(&case.target)
+        .bind(case.owner.as_deref().map(text))
+        .bind(case.target.as_deref().map(text))
         .bind(columns.due_at)
         .execute(&mut **transaction)
         .await?;
@@ -314,7 +288,7 @@ async fn insert_correlation(
         "INSERT INTO correlations (correlation_key, case_id) VALUES ($1, $2)
          ON CONFLICT DO NOTHING",
     )
-    .bind(&correlation.key)
+    .bind(text(&correlation.key))
     .bind(&correlation.case_id)
     .execute(&mut **transaction)
     .await?;
@@ -328,7 +302,7 @@ async fn open_case(transaction: &mut Transaction, key: &str) -> Result<Option<Ca
          WHERE k.correlation_key = $1 AND c.closed = 0
          ORDER BY c.opened_at DESC, c.id DESC LIMIT 1",
     )
-    .bind(key)
+    .bind(text(key))
     .fetch_optional(&mut **transaction)
     .await?;
     body.map(|body| parse("a case", &body)).transpose()
@@ -344,7 +318,7 @@ async fn open_case_id(
          WHERE k.correlation_key = $1 AND c.closed = 0
          ORDER BY c.opened_at DESC, c.id DESC LIMIT 1",
     )
-    .bind(key)
+    .bind(text(key))
     .fetch_optional(&mut **transaction)
     .await?;
     Ok(id)

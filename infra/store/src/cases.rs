@@ -8,10 +8,11 @@ use postern_core::finding::Severity;
 use postern_core::image::Digest;
 use postern_core::ports::CaseFilter;
 use serde::Serialize;
-use sqlx::{QueryBuilder, Sqlite};
+use sqlx::any::AnyArguments;
+use sqlx::{Arguments as _, AssertSqlSafe};
 
 use crate::error::StoreError;
-use crate::rows::{Transaction, json, micros, parse};
+use crate::rows::{Transaction, json, micros, parse, text};
 use crate::store::Store;
 
 impl Store {
@@ -19,36 +20,8 @@ impl Store {
         &self,
         filter: &CaseFilter,
     ) -> Result<Vec<Case>, StoreError> {
-        let mut query = QueryBuilder::<Sqlite>::new("SELECT body FROM cases WHERE 1 = 1");
-        if let Some(state) = &filter.state {
-            query.push(" AND state = ").push_bind(word(state)?);
-        }
-        if let Some(category) = &filter.category {
-            query.push(" AND category = ").push_bind(word(category)?);
-        }
-        if let Some(severity) = filter.severity {
-            query.push(" AND severity >= ").push_bind(rank(severity));
-        }
-        if let Some(owner) = &filter.owner {
-            query.push(" AND owner = ").push_bind(owner);
-        }
-        if let Some(target) = &filter.target {
-            query.push(" AND target = ").push_bind(target);
-        }
-        if let Some(since) = filter.since {
-            query.push(" AND opened_at >= ").push_bind(micros(since));
-        }
-        if let Some(before) = &filter.before {
-            query
-                .push(" AND (opened_at, id) < (SELECT opened_at, id FROM cases WHERE id = ")
-                .push_bind(before)
-                .push(")");
-        }
-        query
-            .push(" ORDER BY opened_at DESC, id DESC LIMIT ")
-            .push_bind(filter.limit);
-        let bodies: Vec<String> = query
-            .build_query_scalar()
+        let (select, arguments) = select_like(filter)?;
+        let bodies: Vec<String> = sqlx::query_scalar_with(AssertSqlSafe(select), arguments)
             .fetch_all(self.readers().await?)
             .await?;
         all("a case", &bodies)
@@ -63,7 +36,7 @@ impl Store {
             "SELECT body FROM cases WHERE due_at <= $1 ORDER BY due_at, id LIMIT $2",
         )
         .bind(micros(now))
-        .bind(limit)
+        .bind(i64::from(limit))
         .fetch_all(self.readers().await?)
         .await?;
         all("a case", &bodies)
@@ -74,7 +47,7 @@ impl Store {
         hash: &Digest,
         case_id: &str,
     ) -> Result<Option<String>, StoreError> {
-        let mut transaction = self.readers().await?.begin().await?;
+        let mut transaction = self.begin_reading().await?;
         let other = justified_elsewhere(&mut transaction, hash, case_id).await;
         transaction.rollback().await?;
         other
@@ -89,7 +62,7 @@ impl Store {
             "SELECT body FROM drills WHERE target = $1 AND from_at <= $2 AND until >= $2
              ORDER BY id",
         )
-        .bind(target)
+        .bind(text(target))
         .bind(micros(at))
         .fetch_all(self.readers().await?)
         .await?;
@@ -104,7 +77,7 @@ impl Store {
             "SELECT s.entry_id FROM signings s JOIN entries e ON e.id = s.entry_id
              WHERE s.occurrence = $1 ORDER BY e.position LIMIT 1",
         )
-        .bind(occurrence)
+        .bind(text(occurrence))
         .fetch_optional(self.readers().await?)
         .await?;
         let Some(id) = id else { return Ok(None) };
@@ -114,6 +87,52 @@ impl Store {
             _ => None,
         }))
     }
+}
+
+/// The statement that finds what a filter asks for. Only what it asks for is in it, so that the index
+/// which fits is used.
+fn select_like(filter: &CaseFilter) -> Result<(String, AnyArguments), StoreError> {
+    let mut select = "SELECT body FROM cases WHERE 1 = 1".to_owned();
+    let mut arguments = AnyArguments::default();
+    let mut and = |condition: &str, value: Value<'_>| {
+        let added = match value {
+            Value::Text(value) => arguments.add(text(value)),
+            Value::Number(value) => arguments.add(value),
+        };
+        let place = format!("${}", arguments.len());
+        select.push_str(&condition.replace("$", &place));
+        added.map_err(|error| StoreError::row("a filter", error))
+    };
+    if let Some(state) = &filter.state {
+        and(" AND state = $", Value::Text(&word(state)?))?;
+    }
+    if let Some(category) = &filter.category {
+        and(" AND category = $", Value::Text(&word(category)?))?;
+    }
+    if let Some(severity) = filter.severity {
+        and(" AND severity >= $", Value::Number(rank(severity)))?;
+    }
+    if let Some(owner) = &filter.owner {
+        and(" AND owner = $", Value::Text(owner))?;
+    }
+    if let Some(target) = &filter.target {
+        and(" AND target = $", Value::Text(target))?;
+    }
+    if let Some(since) = filter.since {
+        and(" AND opened_at >= $", Value::Number(micros(since)))?;
+    }
+    if let Some(before) = &filter.before {
+        let condition = " AND (opened_at, id) < (SELECT opened_at, id FROM cases WHERE id = $)";
+        and(condition, Value::Text(before))?;
+    }
+    let order = " ORDER BY opened_at DESC, id DESC LIMIT $";
+    and(order, Value::Number(filter.limit.into()))?;
+    Ok((select, arguments))
+}
+
+enum Value<'a> {
+    Text(&'a str),
+    Number(i64),
 }
 
 /// The values of a case that have columns of their own.
@@ -166,7 +185,7 @@ pub(crate) async fn insert_drill(
         "INSERT INTO drills (id, target, from_at, until, body) VALUES ($1, $2, $3, $4, $5)",
     )
     .bind(&drill.id)
-    .bind(&drill.target)
+    .bind(text(&drill.target))
     .bind(micros(drill.from))
     .bind(micros(drill.until))
     .bind(json("a drill", drill)?)
@@ -185,7 +204,7 @@ pub(crate) async fn index_signing(
         return Ok(());
     };
     sqlx::query("INSERT INTO signings (occurrence, entry_id) VALUES ($1, $2)")
-        .bind(occurrence)
+        .bind(text(occurrence))
         .bind(entry_id)
         .execute(&mut **transaction)
         .await?;

@@ -10,7 +10,7 @@ use postern_core::reason::Verdict;
 use postern_core::target::Target;
 
 use crate::error::StoreError;
-use crate::rows::{Transaction, micros, timestamp};
+use crate::rows::{Transaction, micros, number, text, timestamp};
 use crate::store::Store;
 
 /// A place where a digest may be running.
@@ -55,14 +55,14 @@ impl Store {
     }
 
     async fn count_break_glass(&self, caller: &str, since: Timestamp) -> Result<u32, StoreError> {
-        let count = sqlx::query_scalar(
+        let count: i64 = sqlx::query_scalar(
             "SELECT COUNT(*) FROM break_glass_uses WHERE caller = $1 AND at >= $2",
         )
-        .bind(caller)
+        .bind(text(caller))
         .bind(micros(since))
         .fetch_one(self.readers().await?)
         .await?;
-        Ok(count)
+        number("uses of break-glass", count)
     }
 }
 
@@ -70,9 +70,7 @@ impl Store {
 impl BreakGlassUses for Store {
     /// Uses without a verified caller are those of the caller `""`.
     async fn break_glass_uses(&self, caller: &str, since: Timestamp) -> Result<u32, Unavailable> {
-        self.count_break_glass(caller, since)
-            .await
-            .map_err(|error| self.unavailable(error))
+        self.answer(self.count_break_glass(caller, since)).await
     }
 }
 
@@ -99,11 +97,11 @@ pub(crate) async fn index(
             };
             let insert = insert
                 .bind(digest.to_string())
-                .bind(image.target.to_string())
+                .bind(text(&image.target.to_string()))
                 .bind(micros(decision.decided_at))
                 .bind(entry_id);
             let insert = match decision.allowed {
-                true => insert.bind(conformant),
+                true => insert.bind(i64::from(conformant)),
                 false => insert,
             };
             insert.execute(&mut **transaction).await?;
@@ -116,7 +114,7 @@ pub(crate) async fn index(
             .map_or("", |caller| caller.display_name());
         sqlx::query("INSERT INTO break_glass_uses (entry_id, caller, at) VALUES ($1, $2, $3)")
             .bind(entry_id)
-            .bind(caller)
+            .bind(text(caller))
             .bind(micros(decision.decided_at))
             .execute(&mut **transaction)
             .await?;

@@ -10,8 +10,44 @@ use postern_core::ports::Unavailable;
 #[non_exhaustive]
 pub enum StoreError {
     /// Not a database that this program knows.
-    #[error("{0:?} is no store; write sqlite:PATH, such as sqlite:postern-data/postern.db")]
+    #[error(
+        "{0:?} is no store; write sqlite:PATH, such as sqlite:postern-data/postern.db, or \
+         postgres://USER@HOST/DATABASE"
+    )]
     Url(String),
+    /// The URL of a server of PostgreSQL says something that means nothing.
+    #[error("the URL of the PostgreSQL server cannot be used: {0}")]
+    Server(String),
+    /// A server elsewhere was to be spoken to without TLS.
+    #[error(
+        "the PostgreSQL server {0} is not on this machine: add ?sslmode=verify-full to its URL (and \
+         sslrootcert=FILE, if its certificate is by an authority of its own)"
+    )]
+    Plaintext(String),
+    /// Something is there already that a copy would have to be written over.
+    #[error("{0} is not empty, and nothing is written over")]
+    Occupied(String),
+    /// A person is still needed by name.
+    #[error(
+        "case {0} names this person and is open: who may close it depends on who caused it, so close it \
+         first"
+    )]
+    StillNamed(String),
+    /// A name that would be found in everything.
+    #[error("a name of less than three letters is found everywhere: write the whole of it")]
+    NameTooShort,
+    /// Nothing may be let go that no checkpoint holds.
+    #[error("no checkpoint was signed yet, and only what was signed is let go")]
+    Unsigned,
+    /// SQLite knows no roles.
+    #[error("only PostgreSQL has roles; a file of SQLite belongs to whoever may write it")]
+    NoRoles,
+    /// The role that the URL names may not do that.
+    #[error("the database refuses this to its user: {0}")]
+    Forbidden(String),
+    /// Nothing came back in time.
+    #[error("the database has not answered within {} s", .0.as_secs())]
+    Silent(std::time::Duration),
     /// It was to be opened without being made.
     #[error("{} does not exist", .0.display())]
     Missing(PathBuf),
@@ -23,12 +59,23 @@ pub enum StoreError {
         /// Why.
         source: Arc<std::io::Error>,
     },
+    /// Nothing more can be written where it is.
+    #[error("nothing can be written beside {}: {source}", .path.display())]
+    NoRoom {
+        /// The database.
+        path: PathBuf,
+        /// Why.
+        source: Arc<std::io::Error>,
+    },
     /// Its tables are those of another version of this program.
     #[error("the tables are not those of this version of postern: {0}")]
     Schema(Arc<sqlx::migrate::MigrateError>),
     /// Someone else holds the write lock.
     #[error("the database is locked by another process")]
     Locked,
+    /// Those that are open are all busy, which may be with waiting for a lock, or none can be made.
+    #[error("no connection to the database was free, or could be made, in time")]
+    NoConnection,
     /// It can be read, but not written.
     #[error("the database can only be read")]
     ReadOnly,
@@ -92,10 +139,11 @@ impl StoreError {
     /// Whether another process that makes the same tables at the same time may be the reason.
     pub(crate) fn is_race(&self) -> bool {
         match self {
-            Self::Locked => true,
-            Self::Database(error) => {
-                matches!(code::of(error), Some(code::ERROR | code::CONSTRAINT))
-            }
+            Self::Locked | Self::NoConnection => true,
+            Self::Database(error) => matches!(
+                sqlite::code(error),
+                Some(sqlite::ERROR | sqlite::CONSTRAINT)
+            ),
             _ => false,
         }
     }
@@ -109,38 +157,74 @@ impl StoreError {
     }
 }
 
-/// Primary result codes of SQLite ("Result and Error Codes").
-mod code {
-    pub(super) const ERROR: i32 = 1;
-    pub(super) const BUSY: i32 = 5;
-    pub(super) const LOCKED: i32 = 6;
-    pub(super) const READONLY: i32 = 8;
-    pub(super) const CORRUPT: i32 = 11;
-    pub(super) const CANTOPEN: i32 = 14;
-    pub(super) const CONSTRAINT: i32 = 19;
-    pub(super) const NOTADB: i32 = 26;
-
-    /// The primary code of an error, where it is one of the database.
-    pub(super) fn of(error: &sqlx::Error) -> Option<i32> {
-        let extended = error.as_database_error()?.code()?;
-        extended.parse::<i32>().ok().map(|code| code & 0xff)
-    }
-}
-
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match &error {
-            // The one connection that writes is waiting for the lock that others hold.
-            sqlx::Error::PoolTimedOut => Self::Locked,
+            sqlx::Error::PoolTimedOut => Self::NoConnection,
             sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => Self::Closed,
-            sqlx::Error::Database(database) => match code::of(&error) {
-                Some(code::BUSY | code::LOCKED) => Self::Locked,
-                Some(code::READONLY) => Self::ReadOnly,
-                Some(code::CANTOPEN) => Self::Unopenable,
-                Some(code::CORRUPT | code::NOTADB) => Self::Damaged(database.message().to_owned()),
-                _ => Self::Database(Arc::new(error)),
-            },
+            sqlx::Error::Database(database) => {
+                let message = database.message();
+                let known = sqlite::cause(sqlite::code(&error), message);
+                let known = known.or_else(|| postgres::cause(&error, message));
+                known.unwrap_or_else(|| Self::Database(Arc::new(error)))
+            }
             _ => Self::Database(Arc::new(error)),
+        }
+    }
+}
+
+/// Primary result codes of SQLite ("Result and Error Codes").
+mod sqlite {
+    use sqlx::sqlite::SqliteError;
+
+    use super::StoreError;
+
+    pub(super) const ERROR: i32 = 1;
+    const BUSY: i32 = 5;
+    const LOCKED: i32 = 6;
+    const READONLY: i32 = 8;
+    const CORRUPT: i32 = 11;
+    const CANTOPEN: i32 = 14;
+    pub(super) const CONSTRAINT: i32 = 19;
+    const NOTADB: i32 = 26;
+
+    /// The primary code of an error, where it is one of SQLite.
+    pub(super) fn code(error: &sqlx::Error) -> Option<i32> {
+        let error = error.as_database_error()?;
+        error.try_downcast_ref::<SqliteError>()?;
+        let extended = error.code()?.parse::<i32>().ok()?;
+        Some(extended & 0xff)
+    }
+
+    pub(super) fn cause(code: Option<i32>, message: &str) -> Option<StoreError> {
+        match code? {
+            BUSY | LOCKED => Some(StoreError::Locked),
+            READONLY => Some(StoreError::ReadOnly),
+            CANTOPEN => Some(StoreError::Unopenable),
+            CORRUPT | NOTADB => Some(StoreError::Damaged(message.to_owned())),
+            _ => None,
+        }
+    }
+}
+
+/// SQLSTATE codes of PostgreSQL (its appendix "PostgreSQL Error Codes").
+mod postgres {
+    use sqlx::postgres::PgDatabaseError;
+
+    use super::StoreError;
+
+    const LOCK_NOT_AVAILABLE: &str = "55P03";
+    const QUERY_CANCELED: &str = "57014";
+    const READ_ONLY: &str = "25006";
+    const INSUFFICIENT_PRIVILEGE: &str = "42501";
+
+    pub(super) fn cause(error: &sqlx::Error, message: &str) -> Option<StoreError> {
+        let error = error.as_database_error()?;
+        match error.try_downcast_ref::<PgDatabaseError>()?.code() {
+            LOCK_NOT_AVAILABLE | QUERY_CANCELED => Some(StoreError::Locked),
+            READ_ONLY => Some(StoreError::ReadOnly),
+            INSUFFICIENT_PRIVILEGE => Some(StoreError::Forbidden(message.to_owned())),
+            _ => None,
         }
     }
 }

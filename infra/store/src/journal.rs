@@ -4,13 +4,16 @@ use async_trait::async_trait;
 use postern_core::decision::Decision;
 use postern_core::entry::{Entry, Record};
 use postern_core::ledger::tree::leaf_hash;
+use postern_core::personal;
 use postern_core::ports::{Journal, Unavailable};
-use sqlx::FromRow;
-use sqlx::sqlite::SqliteRow;
+use serde_json::Value;
+use sqlx::any::AnyRow;
+use sqlx::{FromRow, Row as _};
 
 use crate::cases;
 use crate::deployments;
 use crate::error::StoreError;
+use crate::personal::{Texts, write as write_personal};
 use crate::prepared::Prepared;
 use crate::rows::{Transaction, micros};
 use crate::store::Store;
@@ -22,7 +25,7 @@ pub struct StoredEntry {
     pub position: i64,
     /// The entry.
     pub entry: Entry,
-    /// Its canonical form (RFC 8785).
+    /// Its canonical form (RFC 8785), in which commitments stand for what it says of people.
     pub canonical: Vec<u8>,
     /// SHA-256 over 0x00 and the canonical form (RFC 6962, section 2.1).
     pub leaf_hash: [u8; 32],
@@ -36,7 +39,7 @@ impl Journal for Store {
             let writer = self.writer().await?;
             writer.append(entries).await
         };
-        appended.await.map_err(|error| self.unavailable(error))
+        self.answer(appended).await
     }
 }
 
@@ -46,29 +49,37 @@ impl Store {
     /// # Errors
     /// If the journal cannot be read, or the entry is not what was written.
     pub async fn entry(&self, id: &str) -> Result<Option<StoredEntry>, StoreError> {
+        let mut transaction = self.begin_reading().await?;
         let row =
             sqlx::query("SELECT position, id, canonical, leaf_hash FROM entries WHERE id = $1")
                 .bind(id)
-                .fetch_optional(self.readers().await?)
+                .fetch_optional(&mut *transaction)
                 .await?;
-        row.map(|row| StoredEntry::read(&row)).transpose()
+        let Some(row) = row else { return Ok(None) };
+        let position = row.try_get(0)?;
+        let texts = Texts::read(&mut transaction, position, position).await?;
+        StoredEntry::read(&row, &texts)
     }
 
     /// At most `limit` entries after a position (0: from the start), in the order in which they
-    /// were recorded.
+    /// were recorded. Those that were pruned are left out.
     ///
     /// # Errors
     /// If the journal cannot be read, or an entry is not what was written.
     pub async fn entries(&self, after: i64, limit: u32) -> Result<Vec<StoredEntry>, StoreError> {
+        let mut transaction = self.begin_reading().await?;
         let rows = sqlx::query(
             "SELECT position, id, canonical, leaf_hash FROM entries
-             WHERE position > $1 ORDER BY position LIMIT $2",
+             WHERE position > $1 AND length(canonical) > 0 ORDER BY position LIMIT $2",
         )
         .bind(after)
-        .bind(limit)
-        .fetch_all(self.readers().await?)
+        .bind(i64::from(limit))
+        .fetch_all(&mut *transaction)
         .await?;
-        rows.iter().map(StoredEntry::read).collect()
+        let last = rows.last().map(|row| row.try_get(0)).transpose()?;
+        let texts = Texts::read(&mut transaction, after, last.unwrap_or(after)).await?;
+        let read = |row: &AnyRow| StoredEntry::read(row, &texts).transpose();
+        rows.iter().filter_map(read).collect()
     }
 
     /// A decision of the gate, by its id.
@@ -87,9 +98,13 @@ impl Store {
 }
 
 impl StoredEntry {
-    fn read(row: &SqliteRow) -> Result<Self, StoreError> {
+    /// `None` if nothing but its hash was kept.
+    fn read(row: &AnyRow, texts: &Texts) -> Result<Option<Self>, StoreError> {
         let (position, id, canonical, leaf): (i64, String, Vec<u8>, Vec<u8>) =
             FromRow::from_row(row)?;
+        if canonical.is_empty() {
+            return Ok(None);
+        }
         let what = || format!("journal entry {id}");
         let leaf_hash = leaf_hash(&canonical);
         if leaf != leaf_hash {
@@ -98,14 +113,17 @@ impl StoredEntry {
                 "its content does not match its hash",
             ));
         }
-        let entry =
+        let mut value: Value =
             serde_json::from_slice(&canonical).map_err(|error| StoreError::row(what(), error))?;
-        Ok(Self {
+        personal::open(&mut value, &|commitment| texts.of(position, commitment));
+        let entry =
+            serde_json::from_value(value).map_err(|error| StoreError::row(what(), error))?;
+        Ok(Some(Self {
             position,
             entry,
             canonical,
             leaf_hash,
-        })
+        }))
     }
 }
 
@@ -117,10 +135,13 @@ pub(crate) async fn append_in(
 ) -> Result<(), StoreError> {
     let mut missing = Vec::with_capacity(entries.len());
     for prepared in entries {
-        match stored_leaf(transaction, &prepared.entry.id).await? {
+        match stored(transaction, &prepared.entry.id).await? {
             None => missing.push(prepared),
-            Some(leaf) if leaf == prepared.leaf_hash => {}
-            Some(_) => return Err(StoreError::Conflict(prepared.entry.id.clone())),
+            Some((position, canonical)) => {
+                if !is_same(transaction, position, &canonical, &prepared.entry).await? {
+                    return Err(StoreError::Conflict(prepared.entry.id.clone()));
+                }
+            }
         }
     }
     for prepared in missing {
@@ -129,29 +150,52 @@ pub(crate) async fn append_in(
     Ok(())
 }
 
-async fn stored_leaf(
+async fn stored(
     transaction: &mut Transaction,
     id: &str,
-) -> Result<Option<Vec<u8>>, StoreError> {
-    let leaf = sqlx::query_scalar("SELECT leaf_hash FROM entries WHERE id = $1")
+) -> Result<Option<(i64, Vec<u8>)>, StoreError> {
+    let row = sqlx::query_as("SELECT position, canonical FROM entries WHERE id = $1")
         .bind(id)
         .fetch_optional(&mut **transaction)
         .await?;
-    Ok(leaf)
+    Ok(row)
+}
+
+/// Whether what is stored is this entry. Salts differ every time, so its hash does not tell; and of what
+/// was pruned nothing is left to compare.
+async fn is_same(
+    transaction: &mut Transaction,
+    position: i64,
+    canonical: &[u8],
+    entry: &Entry,
+) -> Result<bool, StoreError> {
+    if canonical.is_empty() {
+        return Ok(true);
+    }
+    let what = || format!("journal entry {}", entry.id);
+    let stored: Value =
+        serde_json::from_slice(canonical).map_err(|error| StoreError::row(what(), error))?;
+    let given = serde_json::to_value(entry).map_err(|error| StoreError::row(what(), error))?;
+    let texts = Texts::read(transaction, position, position).await?;
+    let text_of = |commitment: &str| texts.of(position, commitment);
+    Ok(personal::is_same(&stored, &given, &text_of))
 }
 
 async fn insert(transaction: &mut Transaction, prepared: &Prepared) -> Result<(), StoreError> {
     let entry = &prepared.entry;
-    sqlx::query(
-        "INSERT INTO entries (id, at, kind, canonical, leaf_hash) VALUES ($1, $2, $3, $4, $5)",
+    let position: i64 = sqlx::query_scalar(
+        "INSERT INTO entries (position, id, at, kind, canonical, leaf_hash)
+         SELECT COALESCE(MAX(position), 0) + 1, $1, $2, $3, $4, $5 FROM entries
+         RETURNING position",
     )
     .bind(&entry.id)
     .bind(micros(entry.at))
     .bind(entry.record.kind())
     .bind(&prepared.canonical)
     .bind(&prepared.leaf_hash[..])
-    .execute(&mut **transaction)
+    .fetch_one(&mut **transaction)
     .await?;
+    write_personal(transaction, position, &prepared.sealed).await?;
     match &entry.record {
         Record::Decision(decision) => deployments::index(transaction, &entry.id, decision).await,
         Record::Signing(signing) => cases::index_signing(transaction, &entry.id, signing).await,
@@ -219,7 +263,7 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_in_the_journal_is_changed_or_deleted() {
-        let (store, _directory) = testing::store().await;
+        let (store, _directory) = testing::sqlite().await;
         store
             .append(vec![revocation_entry("01A", "x")])
             .await
@@ -248,13 +292,15 @@ mod tests {
             .append(vec![revocation_entry("01A", "x")])
             .await
             .unwrap();
-        let pool = store.writer().await.unwrap().pool();
-        for statement in [
-            "DROP TRIGGER entries_are_not_changed",
-            "UPDATE entries SET canonical = CAST(replace(CAST(canonical AS TEXT), 'alice', 'mallo') AS BLOB)",
-        ] {
-            sqlx::query(statement).execute(pool).await.unwrap();
-        }
+        testing::disarm(&store).await;
+        let canonical = Prepared::new(revocation_entry("01A", "y"))
+            .unwrap()
+            .canonical;
+        sqlx::query("UPDATE entries SET canonical = $1")
+            .bind(canonical)
+            .execute(store.writer().await.unwrap().pool())
+            .await
+            .unwrap();
         let error = store.entry("01A").await.unwrap_err().to_string();
         assert_eq!(
             error,

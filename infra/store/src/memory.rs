@@ -10,7 +10,7 @@ use postern_core::memory::{Expectation, Fact, FactQuestion, Memory, Questions};
 use postern_core::ports::Part;
 
 use crate::error::StoreError;
-use crate::rows::{Transaction, json, micros, parse, timestamp};
+use crate::rows::{Transaction, json, micros, number, parse, text, timestamp};
 use crate::store::Store;
 
 /// The latest facts that one question is ever answered with.
@@ -19,7 +19,7 @@ const FACTS_OF_QUESTION: u32 = 256;
 impl Store {
     /// Everything is read in one transaction, so that it belongs together.
     pub(crate) async fn read_memory(&self, questions: &Questions) -> Result<Memory, StoreError> {
-        let mut transaction = self.readers().await?.begin().await?;
+        let mut transaction = self.begin_reading().await?;
         let mut memory = Memory::default();
         for asked in &questions.facts {
             let facts = facts(&mut transaction, asked).await?;
@@ -58,7 +58,7 @@ impl Store {
              ORDER BY due_at, id LIMIT $2",
         )
         .bind(micros(due))
-        .bind(limit)
+        .bind(i64::from(limit))
         .fetch_all(self.readers().await?)
         .await?;
         let expectation = |body: &String| parse("an expectation", body);
@@ -79,9 +79,9 @@ impl Store {
             "INSERT INTO parts (uid, place, total, received_at, raw) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT DO NOTHING",
         )
-        .bind(&part.uid)
-        .bind(part.index)
-        .bind(part.total)
+        .bind(text(&part.uid))
+        .bind(i64::from(part.index))
+        .bind(i64::from(part.total))
         .bind(micros(part.received_at))
         .bind(&part.raw)
         .execute(&mut *transaction)
@@ -89,7 +89,7 @@ impl Store {
         let rows: Vec<PartRow> = sqlx::query_as(
             "SELECT uid, place, total, received_at, raw FROM parts WHERE uid = $1 ORDER BY place",
         )
-        .bind(&part.uid)
+        .bind(text(&part.uid))
         .fetch_all(&mut *transaction)
         .await?;
         transaction.commit().await?;
@@ -112,8 +112,9 @@ impl Store {
 
     pub(crate) async fn empty_parts(&self, uid: &str) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        sqlx::query("UPDATE parts SET raw = x'' WHERE uid = $1")
-            .bind(uid)
+        sqlx::query("UPDATE parts SET raw = $2 WHERE uid = $1")
+            .bind(text(uid))
+            .bind(&[][..])
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;
@@ -121,14 +122,14 @@ impl Store {
     }
 }
 
-type PartRow = (String, u32, u32, i64, Vec<u8>);
+type PartRow = (String, i64, i64, i64, Vec<u8>);
 
 fn part_of((uid, index, total, received_at, raw): PartRow) -> Result<Part, StoreError> {
     Ok(Part {
         received_at: timestamp("a part of an entry", received_at)?,
+        index: number("a part of an entry", index)?,
+        total: number("a part of an entry", total)?,
         uid,
-        index,
-        total,
         raw,
     })
 }
@@ -156,8 +157,8 @@ pub(crate) async fn write(
             "INSERT INTO facts (fact_key, source, at, body) VALUES ($1, $2, $3, $4)
              ON CONFLICT DO NOTHING",
         )
-        .bind(&fact.key)
-        .bind(&fact.source)
+        .bind(text(&fact.key))
+        .bind(text(&fact.source))
         .bind(micros(fact.at))
         .bind(json("a fact", &(fact.at, &fact.said))?)
         .execute(&mut **transaction)
@@ -186,9 +187,10 @@ pub(crate) async fn write(
     if let Some((project, at)) = &change.heard {
         sqlx::query(
             "INSERT INTO heard (project, at) VALUES ($1, $2)
-             ON CONFLICT (project) DO UPDATE SET at = MAX(at, excluded.at)",
+             ON CONFLICT (project) DO UPDATE SET at = excluded.at
+             WHERE excluded.at > heard.at",
         )
-        .bind(project)
+        .bind(text(project))
         .bind(micros(*at))
         .execute(&mut **transaction)
         .await?;
@@ -204,10 +206,10 @@ async fn facts(
         "SELECT source, body FROM facts WHERE fact_key = $1 AND at BETWEEN $2 AND $3
          ORDER BY at DESC, source LIMIT $4",
     )
-    .bind(&asked.key)
+    .bind(text(&asked.key))
     .bind(asked.from.map_or(i64::MIN, micros))
     .bind(asked.until.map_or(i64::MAX, micros))
-    .bind(FACTS_OF_QUESTION)
+    .bind(i64::from(FACTS_OF_QUESTION))
     .fetch_all(&mut **transaction)
     .await?;
     let fact = |(source, body): (String, String)| {
@@ -226,7 +228,7 @@ async fn facts(
 /// after every further one, however many there are.
 async fn mark(transaction: &mut Transaction, key: &str) -> Result<i64, StoreError> {
     let last: Option<i64> = sqlx::query_scalar("SELECT MAX(rowid) FROM facts WHERE fact_key = $1")
-        .bind(key)
+        .bind(text(key))
         .fetch_one(&mut **transaction)
         .await?;
     Ok(last.unwrap_or_default())

@@ -15,7 +15,7 @@ pub use self::dead::{DeadLetter, DeadLetters};
 use crate::error::StoreError;
 use crate::journal;
 use crate::prepared::Prepared;
-use crate::rows::{Transaction, json, micros, parse};
+use crate::rows::{Transaction, json, micros, number, parse, text};
 use crate::store::Store;
 
 /// Notifications that are routed in one transaction.
@@ -29,9 +29,7 @@ impl Outbox for Store {
         &self,
         outputs: &(dyn for<'a> Fn(&'a Notification) -> Vec<String> + Send + Sync),
     ) -> Result<(), Unavailable> {
-        self.route_all(outputs)
-            .await
-            .map_err(|error| self.unavailable(error))
+        self.answer(self.route_all(outputs)).await
     }
 
     async fn claim(
@@ -42,9 +40,8 @@ impl Outbox for Store {
         until: Timestamp,
         limit: u32,
     ) -> Result<Vec<DueDelivery>, Unavailable> {
-        self.claim_due(output, lane, now, until, limit)
+        self.answer(self.claim_due(output, lane, now, until, limit))
             .await
-            .map_err(|error| self.unavailable(error))
     }
 
     async fn attempted(
@@ -54,21 +51,16 @@ impl Outbox for Store {
         outcome: Attempted,
         now: Timestamp,
     ) -> Result<(), Unavailable> {
-        self.record_attempt(notification, output, outcome, now)
+        self.answer(self.record_attempt(notification, output, outcome, now))
             .await
-            .map_err(|error| self.unavailable(error))
     }
 
     async fn oldest_undelivered(&self) -> Result<Option<Timestamp>, Unavailable> {
-        self.read_oldest()
-            .await
-            .map_err(|error| self.unavailable(error))
+        self.answer(self.read_oldest()).await
     }
 
     async fn queues(&self) -> Result<Vec<Queue>, Unavailable> {
-        self.read_queues()
-            .await
-            .map_err(|error| self.unavailable(error))
+        self.answer(self.read_queues()).await
     }
 }
 
@@ -81,18 +73,19 @@ impl Store {
     /// Routes the oldest new notifications, urgent ones first; `true` if there may be more.
     async fn route_some(&self, outputs: Outputs<'_>) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
-        let rows: Vec<(String, String)> = sqlx::query_as(
-            "SELECT id, body FROM notifications WHERE routed = 0 ORDER BY lane, at, id LIMIT $1",
+        let rows: Vec<(String, i64, String)> = sqlx::query_as(
+            "SELECT id, lane, body FROM notifications WHERE routed = 0
+             ORDER BY lane, at, id LIMIT $1",
         )
-        .bind(ROUTED_AT_ONCE)
+        .bind(i64::from(ROUTED_AT_ONCE))
         .fetch_all(&mut *transaction)
         .await?;
         let mut routed = 0;
-        for (id, body) in &rows {
+        for (id, lane, body) in &rows {
             match parse::<Notification>("a notification", body) {
                 Ok(notification) => {
                     let outputs = outputs(&notification);
-                    route_one(&mut transaction, &notification, &outputs).await?;
+                    route_one(&mut transaction, &notification, *lane, &outputs).await?;
                     routed += 1;
                 }
                 // It stays where it is, and is seen as never delivered; the others go on.
@@ -104,7 +97,9 @@ impl Store {
     }
 
     /// A claim is no attempt: what was claimed and never sent, because the process ended, counts for
-    /// nothing.
+    /// nothing. Of a case only the oldest alert is claimed, in whichever lane it waits or is sent: an
+    /// older one that came after a newer one would tell what is no longer so. (An alert's id is its
+    /// case's, a hyphen and the revision; a colon sorts right after the digits.)
     async fn claim_due(
         &self,
         output: &str,
@@ -114,16 +109,24 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<DueDelivery>, StoreError> {
         let mut transaction = self.begin().await?;
-        let rows: Vec<(String, u32, String)> = sqlx::query_as(
+        let rows: Vec<(String, i64, String)> = sqlx::query_as(
             "SELECT d.notification_id, d.attempts, n.body
              FROM deliveries d JOIN notifications n ON n.id = d.notification_id
              WHERE d.output = $1 AND d.state = 'PENDING' AND d.lane = $2 AND d.due_at <= $3
+                 AND NOT EXISTS (
+                     SELECT 1 FROM deliveries o
+                     WHERE o.notification_id >= rtrim(d.notification_id, '0123456789')
+                         AND o.notification_id < rtrim(d.notification_id, '0123456789') || ':'
+                         AND o.output = d.output AND o.state = 'PENDING'
+                         AND (length(o.notification_id) < length(d.notification_id)
+                             OR length(o.notification_id) = length(d.notification_id)
+                                 AND o.notification_id < d.notification_id))
              ORDER BY d.due_at, d.notification_id LIMIT $4",
         )
         .bind(output)
-        .bind(number(lane))
+        .bind(rank(lane))
         .bind(micros(now))
-        .bind(limit)
+        .bind(i64::from(limit))
         .fetch_all(&mut *transaction)
         .await?;
         let mut claimed = Vec::with_capacity(rows.len());
@@ -139,7 +142,7 @@ impl Store {
             claimed.push(DueDelivery {
                 notification,
                 output: output.to_owned(),
-                attempts,
+                attempts: number("a delivery", attempts)?,
             });
             sqlx::query(
                 "UPDATE deliveries SET due_at = $3 WHERE notification_id = $1 AND output = $2",
@@ -180,7 +183,7 @@ impl Store {
         .bind(output)
         .bind(state)
         .bind(micros(due_at))
-        .bind(error)
+        .bind(error.as_deref().map(text))
         .execute(&mut *transaction)
         .await?;
         if outcome == Attempted::Delivered {
@@ -192,7 +195,8 @@ impl Store {
     }
 }
 
-/// Puts an alert into the outbox; one that is there already stays as it is.
+/// Puts an alert into the outbox; one that is there already stays as it is. What an urgent one has to
+/// wait for is urgent as well.
 pub(crate) async fn insert(
     transaction: &mut Transaction,
     notification: &Notification,
@@ -203,15 +207,35 @@ pub(crate) async fn insert(
     )
     .bind(&notification.id)
     .bind(micros(notification.at))
-    .bind(number(notification.lane()))
+    .bind(rank(notification.lane()))
     .bind(json("a notification", notification)?)
     .execute(&mut **transaction)
     .await?;
+    match notification.lane() {
+        Lane::Urgent => hurry(transaction, &notification.case.id).await,
+        Lane::Normal => Ok(()),
+    }
+}
+
+/// Makes all alerts of a case urgent that still wait.
+async fn hurry(transaction: &mut Transaction, case: &str) -> Result<(), StoreError> {
+    for hurry in [
+        "UPDATE notifications SET lane = 0
+         WHERE routed = 0 AND lane > 0 AND id >= $1 AND id < $2",
+        "UPDATE deliveries SET lane = 0
+         WHERE state = 'PENDING' AND lane > 0 AND notification_id >= $1 AND notification_id < $2",
+    ] {
+        sqlx::query(hurry)
+            .bind(format!("{case}-"))
+            .bind(format!("{case}-:"))
+            .execute(&mut **transaction)
+            .await?;
+    }
     Ok(())
 }
 
 /// How a lane stands in rows: what goes first is less.
-const fn number(lane: Lane) -> i64 {
+const fn rank(lane: Lane) -> i64 {
     match lane {
         Lane::Urgent => 0,
         Lane::Normal => 1,
@@ -221,6 +245,7 @@ const fn number(lane: Lane) -> i64 {
 async fn route_one(
     transaction: &mut Transaction,
     notification: &Notification,
+    lane: i64,
     outputs: &[String],
 ) -> Result<(), StoreError> {
     for output in outputs {
@@ -230,7 +255,7 @@ async fn route_one(
         )
         .bind(&notification.id)
         .bind(output)
-        .bind(number(notification.lane()))
+        .bind(lane)
         .bind(micros(notification.at))
         .execute(&mut **transaction)
         .await?;

@@ -4,21 +4,17 @@ use async_trait::async_trait;
 use postern_core::ports::{Progress, ReconcileProgress, Unavailable};
 
 use crate::error::StoreError;
-use crate::rows::{micros, timestamp};
+use crate::rows::{micros, text, timestamp};
 use crate::store::Store;
 
 #[async_trait]
 impl ReconcileProgress for Store {
     async fn progress(&self, resource: &str) -> Result<Option<Progress>, Unavailable> {
-        self.read_progress(resource)
-            .await
-            .map_err(|error| self.unavailable(error))
+        self.answer(self.read_progress(resource)).await
     }
 
     async fn advance(&self, resource: &str, progress: Progress) -> Result<(), Unavailable> {
-        self.write_progress(resource, progress)
-            .await
-            .map_err(|error| self.unavailable(error))
+        self.answer(self.write_progress(resource, progress)).await
     }
 }
 
@@ -27,7 +23,7 @@ impl Store {
         let row: Option<(i64, i64)> = sqlx::query_as(
             "SELECT watched_from, complete_through FROM reconciled WHERE resource = $1",
         )
-        .bind(resource)
+        .bind(text(resource))
         .fetch_optional(self.readers().await?)
         .await?;
         let time = |micros| timestamp("the progress of reconciliation", micros);
@@ -45,9 +41,10 @@ impl Store {
         sqlx::query(
             "INSERT INTO reconciled (resource, watched_from, complete_through) VALUES ($1, $2, $3)
              ON CONFLICT (resource) DO UPDATE
-             SET complete_through = max(complete_through, excluded.complete_through)",
+             SET complete_through = excluded.complete_through
+             WHERE excluded.complete_through > reconciled.complete_through",
         )
-        .bind(resource)
+        .bind(text(resource))
         .bind(micros(progress.watched_from))
         .bind(micros(progress.complete_through))
         .execute(&mut *transaction)

@@ -10,15 +10,13 @@ use ulid::Ulid;
 
 use crate::audit;
 use crate::error::StoreError;
-use crate::rows::{Transaction, json, parse};
+use crate::rows::{Transaction, json, parse, text};
 use crate::store::Store;
 
 #[async_trait]
 impl RevocationList for Store {
     async fn revocations(&self) -> Result<Revocations, Unavailable> {
-        self.read_revocations()
-            .await
-            .map_err(|error| self.unavailable(error))
+        self.answer(self.read_revocations()).await
     }
 }
 
@@ -34,7 +32,7 @@ impl Store {
         let listed = sqlx::query(
             "INSERT INTO revocations (what, body) VALUES ($1, $2) ON CONFLICT DO NOTHING",
         )
-        .bind(revocation.what.to_string())
+        .bind(text(&revocation.what.to_string()))
         .bind(json("a revocation", &revocation)?)
         .execute(&mut *transaction)
         .await?;
@@ -58,7 +56,7 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
         let unlisted = sqlx::query("DELETE FROM revocations WHERE what = $1")
-            .bind(unrevocation.what.to_string())
+            .bind(text(&unrevocation.what.to_string()))
             .execute(&mut *transaction)
             .await?;
         if unlisted.rows_affected() == 0 {

@@ -1,29 +1,28 @@
-//! Opening and closing the database.
+//! The database: opening it, beginning transactions, closing it.
+
+mod place;
+mod postgres;
+mod room;
+mod schema;
+mod sqlite;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use postern_core::ports::Unavailable;
-use sqlx::ConnectOptions as _;
-use sqlx::migrate::Migrator;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Connection as _, Executor as _};
 use tokio::sync::OnceCell;
 
+use self::place::Place;
 use crate::error::StoreError;
 use crate::rows::Transaction;
 use crate::writer::Writer;
 
-static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
-
 const READERS: u32 = 4;
-/// The database in a data directory.
-const FILE_NAME: &str = "postern.db";
-/// Between two attempts to open: processes that make the same new database at once get in each
-/// other's way before there is a lock to wait for.
-const OPENING_PAUSE: Duration = Duration::from_millis(50);
+/// So long may whatever is asked of a database take: who asks has mostly given up before.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How the database is used.
 #[derive(Debug, Clone)]
@@ -44,7 +43,7 @@ impl Default for Options {
 #[derive(Debug, Clone)]
 pub struct Store {
     name: Arc<str>,
-    path: Arc<Path>,
+    place: Arc<Place>,
     access: Access,
     connections: Arc<OnceCell<Connections>>,
 }
@@ -57,15 +56,17 @@ enum Access {
 
 #[derive(Debug)]
 struct Connections {
-    readers: SqlitePool,
+    readers: AnyPool,
     writer: Option<Writer>,
 }
 
 impl Store {
-    /// Opens `sqlite:PATH`; makes the directory, the file and the tables where they are missing.
+    /// Opens `sqlite:PATH` or `postgres://…`. Makes the tables where they are missing; of SQLite the
+    /// directory and the file, too.
     ///
     /// # Errors
-    /// If it is no such URL, or the file cannot be made, is damaged, or of a newer version.
+    /// If it is no such URL, or the database cannot be reached or made, is damaged, or of a newer
+    /// version.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         Self::open_with(url, Options::default()).await
     }
@@ -80,12 +81,15 @@ impl Store {
         Ok(store)
     }
 
-    /// Opens the database in a data directory: `DIR/postern.db`, what `store:DIR` means.
+    /// Opens what `store:DIR` and `--data DIR` mean: the database in a data directory, which is
+    /// `DIR/postern.db`, or one of a server where it is the URL of that.
     ///
     /// # Errors
     /// As [`Store::open`].
     pub async fn open_directory(directory: &Path) -> Result<Self, StoreError> {
-        Self::open(&url_in(directory)).await
+        let store = Self::unopened(Place::of_data(directory)?, Access::default());
+        store.connections().await?;
+        Ok(store)
     }
 
     /// As [`Store::open_directory`], of a database that is there, and only to read it.
@@ -93,7 +97,9 @@ impl Store {
     /// # Errors
     /// As [`Store::open_read_only`].
     pub async fn open_directory_read_only(directory: &Path) -> Result<Self, StoreError> {
-        Self::open_read_only(&url_in(directory)).await
+        let store = Self::unopened(Place::of_data(directory)?, Access::Read);
+        store.connections().await?;
+        Ok(store)
     }
 
     /// As [`Store::open_with`], but opened by whatever uses it first, and tried again by the next
@@ -103,27 +109,53 @@ impl Store {
     /// # Errors
     /// If it is no such URL.
     pub fn lazy(url: &str, options: Options) -> Result<Self, StoreError> {
-        Ok(Self::unopened(&path_of(url)?, Access::Write(options)))
+        Ok(Self::unopened(Place::of(url)?, Access::Write(options)))
     }
 
-    /// Opens an existing `sqlite:PATH` that is never written; every write is an error.
+    /// Opens an existing database that is never written; every write is an error.
     ///
     /// # Errors
-    /// If it is not there, damaged, or of another version.
+    /// If it is no such URL, not there, damaged, or of another version.
     pub async fn open_read_only(url: &str) -> Result<Self, StoreError> {
-        let store = Self::unopened(&path_of(url)?, Access::Read);
+        let store = Self::unopened(Place::of(url)?, Access::Read);
         store.connections().await?;
         Ok(store)
     }
 
-    /// Whether the database can be read, and written within the busy timeout.
+    /// The URL of what `--data` names.
+    pub fn url_of(data: &Path) -> String {
+        Place::of_data(data).map_or_else(|_| data.display().to_string(), |place| place.url())
+    }
+
+    /// Whether what `--data` names may be there, without a look at what it holds.
+    pub fn may_exist(data: &Path) -> bool {
+        Place::of_data(data).is_ok_and(|place| place.may_exist())
+    }
+
+    /// Where break-glass is spooled while the database is down: beside a file, else in the directory
+    /// for temporary files.
+    pub fn spool_directory(&self) -> PathBuf {
+        self.place.spool()
+    }
+
+    /// Lets a role of PostgreSQL do what a function does, and nothing else: add to the journal and the
+    /// ledger, and keep cases and alerts. Say who owns the tables by the URL of this store.
+    ///
+    /// # Errors
+    /// If it is SQLite, which has no roles, the role is not there, or is not the store's to grant to.
+    pub async fn grant(&self, role: &str) -> Result<(), StoreError> {
+        let Place::Server(_) = *self.place else {
+            return Err(StoreError::NoRoles);
+        };
+        postgres::grant(self.writer().await?.pool(), role).await
+    }
+
+    /// Whether the database can be read, and written within the busy timeout, and its disk has room.
     ///
     /// # Errors
     /// If it cannot.
     pub async fn health(&self) -> Result<(), Unavailable> {
-        self.check_health()
-            .await
-            .map_err(|error| self.unavailable(error))
+        self.answer(self.check_health()).await
     }
 
     /// Waits for what is being written and closes every connection. Later calls are errors.
@@ -136,12 +168,12 @@ impl Store {
         }
     }
 
-    /// What evidence and errors call it: `store:DIR`.
+    /// What evidence and errors call it: `store:DIR`, or `postgres:HOST/DATABASE`.
     pub(crate) fn source_name(&self) -> &str {
         &self.name
     }
 
-    pub(crate) async fn readers(&self) -> Result<&SqlitePool, StoreError> {
+    pub(crate) async fn readers(&self) -> Result<&AnyPool, StoreError> {
         Ok(&self.connections().await?.readers)
     }
 
@@ -155,14 +187,69 @@ impl Store {
         self.writer().await?.begin().await
     }
 
-    pub(crate) fn unavailable(&self, error: StoreError) -> Unavailable {
-        error.unavailable(&self.name)
+    /// A transaction that reads, and sees one state of everything.
+    pub(crate) async fn begin_reading(&self) -> Result<Transaction, StoreError> {
+        let readers = self.readers().await?;
+        Ok(match *self.place {
+            Place::File(_) => readers.begin().await?,
+            Place::Server(_) => readers.begin_with(postgres::BEGIN_READING).await?,
+        })
     }
 
-    fn unopened(path: &Path, access: Access) -> Self {
+    /// Lets a transaction take as long as it needs.
+    pub(crate) async fn unhurried(&self, transaction: &mut Transaction) -> Result<(), StoreError> {
+        if let Place::Server(_) = *self.place {
+            let unlimited = "SET LOCAL statement_timeout = 0";
+            transaction.execute(unlimited).await?;
+        }
+        Ok(())
+    }
+
+    /// Lifts what guards the journal against changes, until [`Store::guard`]. Only who owns the tables can.
+    pub(crate) async fn unguard(&self, transaction: &mut Transaction) -> Result<(), StoreError> {
+        let lift = match *self.place {
+            Place::File(_) => sqlite::UNGUARD,
+            Place::Server(_) => postgres::UNGUARD,
+        };
+        transaction.execute(lift).await?;
+        Ok(())
+    }
+
+    /// Guards the journal again.
+    pub(crate) async fn guard(&self, transaction: &mut Transaction) -> Result<(), StoreError> {
+        let guard = match *self.place {
+            Place::File(_) => sqlite::GUARD,
+            Place::Server(_) => postgres::GUARD,
+        };
+        transaction.execute(guard).await?;
+        Ok(())
+    }
+
+    /// Has the database give up the space of what was deleted. SQLite's file holds nothing of it then;
+    /// PostgreSQL writes over it in time.
+    pub(crate) async fn scrub(&self) -> Result<(), StoreError> {
+        let pool = self.writer().await?.pool();
+        pool.execute("VACUUM").await?;
+        if let Place::File(_) = *self.place {
+            pool.execute("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+        }
+        Ok(())
+    }
+
+    /// What work comes to, as the ports have it. Work that does not end is an outage as well.
+    pub(crate) async fn answer<T>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, Unavailable> {
+        let done = tokio::time::timeout(PATIENCE, work).await;
+        let done = done.unwrap_or(Err(StoreError::Silent(PATIENCE)));
+        done.map_err(|error| error.unavailable(&self.name))
+    }
+
+    fn unopened(place: Place, access: Access) -> Self {
         Self {
-            name: name_of(path),
-            path: path.into(),
+            name: place.name(),
+            place: Arc::new(place),
             access,
             connections: Arc::default(),
         }
@@ -170,9 +257,16 @@ impl Store {
 
     async fn connections(&self) -> Result<&Connections, StoreError> {
         let connect = || async {
-            match &self.access {
-                Access::Read => read_only(&self.path).await,
-                Access::Write(options) => writable(&self.path, options).await,
+            sqlx::any::install_default_drivers();
+            match (&*self.place, &self.access) {
+                (Place::File(path), Access::Read) => sqlite::read_only(path).await,
+                (Place::File(path), Access::Write(options)) => {
+                    sqlite::writable(path, options).await
+                }
+                (Place::Server(server), Access::Read) => postgres::read_only(server).await,
+                (Place::Server(server), Access::Write(options)) => {
+                    postgres::writable(server, options).await
+                }
             }
         };
         self.connections.get_or_try_init(connect).await
@@ -184,133 +278,64 @@ impl Store {
             .await?;
         if matches!(self.access, Access::Write(_)) {
             self.begin().await?.rollback().await?;
+            if let Place::File(path) = &*self.place {
+                room::check(path).await?;
+            }
         }
         Ok(())
     }
 }
 
-async fn read_only(path: &Path) -> Result<Connections, StoreError> {
-    if !path.exists() {
-        return Err(StoreError::Missing(path.to_owned()));
-    }
-    let readers = readers(path, &Options::default()).await?;
-    check_schema(&readers).await?;
-    Ok(Connections {
-        readers,
-        writer: None,
-    })
-}
-
-async fn writable(path: &Path, options: &Options) -> Result<Connections, StoreError> {
-    make_directory(path)?;
-    let give_up = Instant::now() + options.busy_timeout;
-    loop {
-        match writable_once(path, options).await {
-            Err(error) if error.is_race() && Instant::now() < give_up => {
-                tokio::time::sleep(OPENING_PAUSE).await;
-            }
-            done => return done,
-        }
+impl Default for Access {
+    fn default() -> Self {
+        Self::Write(Options::default())
     }
 }
 
-async fn writable_once(path: &Path, options: &Options) -> Result<Connections, StoreError> {
-    let connection = connect_options(path, options)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full);
-    let pool = SqlitePoolOptions::new()
-        .max_connections(1)
+/// A pool of so many connections, each of which starts with the same statements and is kept until the
+/// pool is closed, or it fails.
+async fn pool(
+    connections: u32,
+    options: &Options,
+    address: AnyConnectOptions,
+    set_up: String,
+) -> Result<AnyPool, StoreError> {
+    // A pool tries again until its time is up, and then does not say what was wrong.
+    let mut first = AnyConnection::connect_with(&address).await?;
+    run(&mut first, set_up.clone()).await?;
+    first.close().await?;
+    let is_file = address.database_url.scheme() == "sqlite";
+    let pool = AnyPoolOptions::new()
+        .max_connections(connections)
         .acquire_timeout(acquire_timeout(options))
         .idle_timeout(None)
         .max_lifetime(None)
-        .test_before_acquire(false)
-        .connect_with(connection)
-        .await?;
-    MIGRATOR.run(&pool).await?;
-    Ok(Connections {
-        readers: readers(path, options).await?,
-        writer: Some(Writer::start(pool)),
-    })
+        .test_before_acquire(!is_file)
+        .after_release(|connection, _| Box::pin(has_no_transaction(connection)))
+        .after_connect(move |connection, _| Box::pin(run(connection, set_up.clone())))
+        .connect_lazy_with(address);
+    Ok(pool)
 }
 
-fn url_in(directory: &Path) -> String {
-    format!("sqlite:{}", directory.join(FILE_NAME).display())
-}
-
-fn path_of(url: &str) -> Result<PathBuf, StoreError> {
-    match url.strip_prefix("sqlite:") {
-        Some(path) if !path.is_empty() && !path.starts_with(":memory:") => {
-            // Both `sqlite:PATH` and `sqlite://PATH` are written.
-            Ok(PathBuf::from(path.strip_prefix("//").unwrap_or(path)))
-        }
-        _ => Err(StoreError::Url(without_credentials(url))),
+/// Whether a connection may be used again. A database that has no room, or an error of its disk, ends
+/// a transaction by itself; the driver still counts it, and would begin no other one ever again.
+async fn has_no_transaction(connection: &mut AnyConnection) -> Result<bool, sqlx::Error> {
+    if connection.is_in_transaction() {
+        // One that was dropped is being rolled back.
+        connection.ping().await?;
     }
+    Ok(!connection.is_in_transaction())
 }
 
-/// The URL of another database may hold a password.
-fn without_credentials(url: &str) -> String {
-    match url.split_once("://") {
-        Some((scheme, _)) => format!("{}://…", postern_core::image::shortened(scheme)),
-        None => postern_core::image::shortened(url),
-    }
-}
-
-fn name_of(path: &Path) -> Arc<str> {
-    let directory = path.parent().filter(|parent| *parent != Path::new(""));
-    let directory = directory.unwrap_or(Path::new("."));
-    format!("store:{}", directory.display()).into()
-}
-
-fn make_directory(path: &Path) -> Result<(), StoreError> {
-    let Some(directory) = path.parent().filter(|parent| *parent != Path::new("")) else {
-        return Ok(());
-    };
-    crate::files::make_private_directory(directory).map_err(|source| StoreError::Directory {
-        path: directory.to_owned(),
-        source: Arc::new(source),
-    })
-}
-
-fn connect_options(path: &Path, options: &Options) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
-        .foreign_keys(true)
-        .busy_timeout(options.busy_timeout)
-        .disable_statement_logging()
+async fn run(connection: &mut AnyConnection, statements: String) -> Result<(), sqlx::Error> {
+    connection.execute(AssertSqlSafe(statements)).await?;
+    Ok(())
 }
 
 /// How long a write waits for the one before it, which may be waiting for the lock; and how long a
 /// connection may take to be made on a machine that is busy.
 fn acquire_timeout(options: &Options) -> Duration {
     options.busy_timeout * 2 + Duration::from_secs(5)
-}
-
-async fn readers(path: &Path, options: &Options) -> Result<SqlitePool, StoreError> {
-    let pool = SqlitePoolOptions::new()
-        .max_connections(READERS)
-        .acquire_timeout(acquire_timeout(options))
-        .test_before_acquire(false)
-        .connect_with(connect_options(path, options).read_only(true))
-        .await?;
-    Ok(pool)
-}
-
-/// Every migration of this version was applied, and none of a later one.
-async fn check_schema(pool: &SqlitePool) -> Result<(), StoreError> {
-    use sqlx::migrate::MigrateError;
-    let applied: Vec<i64> =
-        sqlx::query_scalar("SELECT version FROM _sqlx_migrations ORDER BY version")
-            .fetch_all(pool)
-            .await?;
-    let known: Vec<i64> = MIGRATOR.iter().map(|migration| migration.version).collect();
-    if let Some(newer) = applied.iter().find(|version| !known.contains(version)) {
-        return Err(MigrateError::VersionMissing(*newer).into());
-    }
-    match known.iter().find(|version| !applied.contains(version)) {
-        Some(missing) => Err(MigrateError::VersionNotPresent(*missing).into()),
-        None => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -14,15 +14,52 @@ use postern_core::occurrence::{ATTESTATION, Attestation, Occurrence, Signature};
 use postern_core::reason::Verdict;
 use postern_core::revocation::{Revocation, Revoked};
 use postern_core::target::Target;
+use sqlx::{Connection as _, Executor as _};
 use tempfile::TempDir;
 
 use crate::store::Store;
 
-/// A new store in a directory of its own.
+/// Where a PostgreSQL server is to be tested with: its URL (`tests/tools/postgres run …`).
+const SERVER: &str = "POSTERN_TEST_POSTGRES";
+
+/// A new store: SQLite in a directory of its own or, where a server is named, a database of its own.
 pub(crate) async fn store() -> (Store, TempDir) {
+    let Ok(server) = std::env::var(SERVER) else {
+        return sqlite().await;
+    };
+    let store = Store::open(&database(&server).await).await.unwrap();
+    (store, tempfile::tempdir().unwrap())
+}
+
+/// As [`store`], and always SQLite.
+pub(crate) async fn sqlite() -> (Store, TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::open_directory(directory.path()).await.unwrap();
     (store, directory)
+}
+
+/// Takes away what guards the journal, as who owns the database can.
+pub(crate) async fn disarm(store: &Store) {
+    let pool = store.writer().await.unwrap().pool();
+    let of_sqlite = "DROP TRIGGER entries_are_not_changed; DROP TRIGGER entries_are_not_deleted";
+    let of_postgres = "ALTER TABLE entries DISABLE TRIGGER USER";
+    if pool.execute(of_postgres).await.is_err() {
+        pool.execute(of_sqlite).await.unwrap();
+    }
+}
+
+/// Makes a database and returns its URL.
+async fn database(server: &str) -> String {
+    let name = format!("test_{}", ulid::Ulid::new()).to_lowercase();
+    let mut owner = sqlx::PgConnection::connect(server).await.unwrap();
+    let create = format!("CREATE DATABASE {name}");
+    sqlx::query(sqlx::AssertSqlSafe(create))
+        .execute(&mut owner)
+        .await
+        .unwrap();
+    let mut url: url::Url = server.parse().unwrap();
+    url.set_path(&name);
+    url.into()
 }
 
 pub(crate) fn now() -> Timestamp {

@@ -3,13 +3,14 @@
 //! A commit costs a sync of the disk, whatever is in it. Appends that arrive while one is under way
 //! wait together and go into the next: one transaction, one sync, an answer for each.
 
-use sqlx::sqlite::SqlitePool;
+use sqlx::AnyPool;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::StoreError;
 use crate::journal;
 use crate::prepared::Prepared;
 use crate::rows::Transaction;
+use crate::store::PATIENCE;
 
 /// Appends that go into one transaction.
 const BATCH: usize = 256;
@@ -18,9 +19,29 @@ const QUEUE: usize = 1024;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Writer {
-    pool: SqlitePool,
+    exclusive: Exclusive,
     queue: mpsc::Sender<Append>,
 }
+
+/// The one connection that writes, and how its transactions get to be alone in that.
+#[derive(Debug, Clone)]
+pub(crate) struct Exclusive {
+    pool: AnyPool,
+    lock: Lock,
+}
+
+/// How a transaction gets to be the only one that writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lock {
+    /// SQLite: it takes the write lock at its start.
+    Immediate,
+    /// PostgreSQL: it waits for an advisory lock, of this schema and of all processes, which ends with it.
+    Advisory,
+}
+
+/// Any number will do; everybody has to use the same ("postern" as bytes).
+const ADVISORY_LOCK: &str =
+    "SELECT pg_advisory_xact_lock(hashtextextended(current_schema(), 31647739056321134))";
 
 /// Entries of one caller: all are written or none.
 #[derive(Debug)]
@@ -31,19 +52,20 @@ struct Append {
 
 impl Writer {
     /// Starts the task that writes; it ends with the last clone of the writer.
-    pub(crate) fn start(pool: SqlitePool) -> Self {
+    pub(crate) fn start(pool: AnyPool, lock: Lock) -> Self {
         let (queue, appends) = mpsc::channel(QUEUE);
-        tokio::spawn(write_batches(pool.clone(), appends));
-        Self { pool, queue }
+        let exclusive = Exclusive { pool, lock };
+        tokio::spawn(write_batches(exclusive.clone(), appends));
+        Self { exclusive, queue }
     }
 
-    pub(crate) const fn pool(&self) -> &SqlitePool {
-        &self.pool
+    pub(crate) const fn pool(&self) -> &AnyPool {
+        &self.exclusive.pool
     }
 
     /// A transaction that holds the write lock from its start.
     pub(crate) async fn begin(&self) -> Result<Transaction, StoreError> {
-        Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
+        self.exclusive.begin().await
     }
 
     /// Appends entries, all or none, with whatever else is waiting.
@@ -58,20 +80,36 @@ impl Writer {
     }
 }
 
-async fn write_batches(pool: SqlitePool, mut appends: mpsc::Receiver<Append>) {
+impl Exclusive {
+    async fn begin(&self) -> Result<Transaction, StoreError> {
+        match self.lock {
+            Lock::Immediate => Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?),
+            Lock::Advisory => {
+                let mut transaction = self.pool.begin().await?;
+                let lock = sqlx::query(ADVISORY_LOCK);
+                lock.execute(&mut *transaction).await?;
+                Ok(transaction)
+            }
+        }
+    }
+}
+
+async fn write_batches(exclusive: Exclusive, mut appends: mpsc::Receiver<Append>) {
     let mut batch = Vec::with_capacity(BATCH);
     while appends.recv_many(&mut batch, BATCH).await > 0 {
         // Who has stopped waiting has no use for the record of an answer that was never given.
         batch.retain(|append| !append.answer.is_closed());
-        write_batch(&pool, std::mem::take(&mut batch)).await;
+        write_batch(&exclusive, std::mem::take(&mut batch)).await;
     }
 }
 
-async fn write_batch(pool: &SqlitePool, batch: Vec<Append>) {
+async fn write_batch(exclusive: &Exclusive, batch: Vec<Append>) {
     if batch.is_empty() {
         return;
     }
-    let results = try_batch(pool, &batch).await.unwrap_or_else(|error| {
+    let results = tokio::time::timeout(PATIENCE, try_batch(exclusive, &batch)).await;
+    let results = results.unwrap_or(Err(StoreError::Silent(PATIENCE)));
+    let results = results.unwrap_or_else(|error| {
         let failures = batch.iter().map(|_| Err(error.clone()));
         failures.collect()
     });
@@ -86,8 +124,8 @@ type BatchResults = Vec<Result<(), StoreError>>;
 
 /// Writes the batch in one transaction. An append that contradicts the journal fails alone; what
 /// the database fails at fails for all, because nothing of it was written.
-async fn try_batch(pool: &SqlitePool, batch: &[Append]) -> Result<BatchResults, StoreError> {
-    let mut transaction: Transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
+async fn try_batch(exclusive: &Exclusive, batch: &[Append]) -> Result<BatchResults, StoreError> {
+    let mut transaction = exclusive.begin().await?;
     let mut results = Vec::with_capacity(batch.len());
     for append in batch {
         match journal::append_in(&mut transaction, &append.entries).await {
@@ -117,8 +155,8 @@ mod tests {
         let (first, first_answer) = append("01A", "x");
         let (contradiction, contradiction_answer) = append("01A", "other");
         let (last, last_answer) = append("01B", "x");
-        let pool = store.writer().await.unwrap().pool();
-        write_batch(pool, vec![first, contradiction, last]).await;
+        let writer = store.writer().await.unwrap();
+        write_batch(&writer.exclusive, vec![first, contradiction, last]).await;
         assert!(first_answer.await.unwrap().is_ok());
         assert!(matches!(
             contradiction_answer.await.unwrap(),
@@ -130,18 +168,18 @@ mod tests {
 
     #[tokio::test]
     async fn what_the_database_fails_at_is_an_error_for_everyone() {
-        let (store, _directory) = testing::store().await;
-        let pool = store.writer().await.unwrap().pool();
+        let (store, _directory) = testing::sqlite().await;
+        let writer = store.writer().await.unwrap();
         sqlx::query(
             "CREATE TRIGGER fails BEFORE INSERT ON entries WHEN NEW.id = '01B'
              BEGIN SELECT RAISE(ABORT, 'disk full'); END",
         )
-        .execute(pool)
+        .execute(writer.pool())
         .await
         .unwrap();
         let (first, first_answer) = append("01A", "x");
         let (last, last_answer) = append("01B", "x");
-        write_batch(pool, vec![first, last]).await;
+        write_batch(&writer.exclusive, vec![first, last]).await;
         assert!(first_answer.await.unwrap().is_err());
         assert!(last_answer.await.unwrap().is_err());
         assert_eq!(store.entries(0, 9).await.unwrap(), []);

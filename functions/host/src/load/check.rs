@@ -12,6 +12,7 @@ use regex::Regex;
 
 use super::path::{Place, at};
 use super::shape::Shaped;
+use super::store;
 use crate::config::{Config, SecretReference};
 use crate::environment::{Environment, Platform};
 use crate::secret;
@@ -27,7 +28,9 @@ pub(super) fn check(
     shaped: &Shaped,
 ) -> Findings {
     let mut findings = Findings::new();
-    store(config, platform, &mut findings);
+    if let Some(message) = store::check(config, platform) {
+        findings.push((at("store"), message));
+    }
     listen(config, &mut findings);
     sources(config, &mut findings);
     gate(config, &mut findings);
@@ -38,27 +41,6 @@ pub(super) fn check(
     registries::check(&config.registries, environment, &mut findings);
     alerts::check(config, environment, shaped, &mut findings);
     findings
-}
-
-fn store(config: &Config, platform: Platform, findings: &mut Findings) {
-    let message = match config.store.split_once(':') {
-        Some(("sqlite", "")) => "`sqlite:` takes a path".to_owned(),
-        Some(("sqlite", _)) if platform != Platform::Other && !config.accept_ephemeral_store => {
-            format!(
-                "SQLite is refused on {platform}, whose disk, and every record on it, ends with the \
-                 instance; to try Postern out nevertheless, say `acceptEphemeralStore: true`"
-            )
-        }
-        Some(("sqlite", _)) => return,
-        Some((scheme @ ("postgres" | "postgresql"), _)) => {
-            format!("this build has no store of the scheme `{scheme}:` yet: use `sqlite:PATH`")
-        }
-        _ => format!(
-            "`{}` is no store: use `sqlite:PATH`",
-            crate::problem::quoted(&config.store)
-        ),
-    };
-    findings.push((at("store"), message));
 }
 
 fn listen(config: &Config, findings: &mut Findings) {

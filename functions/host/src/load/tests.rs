@@ -146,7 +146,7 @@ routes:
 "#;
     insta::assert_snapshot!(mistakes(text), @r#"
 postern.yaml has 24 mistakes:
-  line 2: store: `redis://cache` is no store: use `sqlite:PATH`
+  line 2: store: `redis://…` is no store: use `sqlite:PATH` or `postgres://USER@HOST/DATABASE`
   line 3: polcy: there is no such key here; there are: store, acceptEphemeralStore, listen, policy, systemPolicy, attestors, attestations, projects, auth, gate, breakGlass, registries, attestor, audit, cases, owners, ledger, endpoints, outputs, routes, silences
   line 4: listen: `auth` is not configured, so only loopback may be listened on: add `auth`, or listen on 127.0.0.1
   line 6: gate.onUndetermined: this should be one of deny, allow

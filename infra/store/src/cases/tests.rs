@@ -205,7 +205,7 @@ async fn stored_cases_get_their_columns_by_the_migration() {
         .connect("sqlite::memory:")
         .await
         .unwrap();
-    sqlx::raw_sql(include_str!("../../migrations/0001_store.sql"))
+    sqlx::raw_sql(include_str!("../../migrations/sqlite/0001_store.sql"))
         .execute(&pool)
         .await
         .unwrap();
@@ -220,7 +220,7 @@ async fn stored_cases_get_their_columns_by_the_migration() {
     .execute(&pool)
     .await
     .unwrap();
-    sqlx::raw_sql(include_str!("../../migrations/0003_cases.sql"))
+    sqlx::raw_sql(include_str!("../../migrations/sqlite/0003_cases.sql"))
         .execute(&pool)
         .await
         .unwrap();

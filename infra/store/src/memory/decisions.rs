@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use postern_core::memory::{Decided, DecisionQuestion, Outcome, PastDecision};
 
 use crate::error::StoreError;
-use crate::rows::{Transaction, micros, timestamp};
+use crate::rows::{Transaction, micros, text, timestamp};
 
 /// The decisions that may hold for a deployment.
 pub(super) async fn decided(
@@ -33,7 +33,7 @@ pub(super) async fn decided(
     })
 }
 
-type Row = (String, i64, Option<bool>);
+type Row = (String, i64, Option<i64>);
 
 async fn last(
     transaction: &mut Transaction,
@@ -42,7 +42,7 @@ async fn last(
 ) -> Result<Option<PastDecision>, StoreError> {
     let row: Option<Row> = sqlx::query_as(select)
         .bind(asked.digest.to_string())
-        .bind(&asked.target)
+        .bind(text(&asked.target))
         .bind(micros(asked.at))
         .fetch_optional(&mut **transaction)
         .await?;
@@ -60,7 +60,7 @@ async fn soon_after(
          ORDER BY at, entry_id LIMIT 1",
     )
     .bind(asked.digest.to_string())
-    .bind(&asked.target)
+    .bind(text(&asked.target))
     .bind(micros(asked.at))
     .bind(micros(until.unwrap_or(Timestamp::MAX)))
     .fetch_optional(&mut **transaction)
@@ -73,8 +73,8 @@ fn decision((id, at, conformant): Row) -> Result<PastDecision, StoreError> {
         at: timestamp("a decision", at)?,
         id,
         outcome: match conformant {
-            Some(true) => Outcome::Conformant,
-            Some(false) => Outcome::LetThrough,
+            Some(0) => Outcome::LetThrough,
+            Some(_) => Outcome::Conformant,
             None => Outcome::Denied,
         },
     })
@@ -89,7 +89,7 @@ pub(super) async fn is_gated(
         "SELECT 1 WHERE EXISTS (SELECT 1 FROM deployments WHERE target = $1)
              OR EXISTS (SELECT 1 FROM denials WHERE target = $1)",
     )
-    .bind(target)
+    .bind(text(target))
     .fetch_optional(&mut **transaction)
     .await?;
     Ok(known.is_some())

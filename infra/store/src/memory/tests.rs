@@ -277,8 +277,8 @@ async fn what_was_decided_before_tells_dry_run_from_conformance_by_the_migration
         .create_if_missing(true);
     let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
     for sql in [
-        include_str!("../../migrations/0001_store.sql"),
-        include_str!("../../migrations/0002_memory.sql"),
+        include_str!("../../migrations/sqlite/0001_store.sql"),
+        include_str!("../../migrations/sqlite/0002_memory.sql"),
     ] {
         sqlx::raw_sql(sql).execute(&pool).await.unwrap();
     }
@@ -297,7 +297,7 @@ async fn what_was_decided_before_tells_dry_run_from_conformance_by_the_migration
             .await
             .unwrap();
     }
-    sqlx::raw_sql(include_str!("../../migrations/0005_correlation.sql"))
+    sqlx::raw_sql(include_str!("../../migrations/sqlite/0005_correlation.sql"))
         .execute(&pool)
         .await
         .unwrap();

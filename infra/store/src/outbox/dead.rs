@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use postern_core::change::Notification;
 
 use crate::error::StoreError;
-use crate::rows::{micros, parse, timestamp};
+use crate::rows::{micros, number, parse, timestamp};
 use crate::store::Store;
 
 /// An alert that an output will never take.
@@ -35,7 +35,7 @@ pub struct DeadLetters {
     pub output: Option<String>,
 }
 
-type Row = (String, i64, String, String, u32, Option<String>);
+type Row = (String, i64, String, String, i64, Option<String>);
 
 impl Store {
     /// At most `limit` alerts that will never be taken by their output, oldest first.
@@ -54,7 +54,7 @@ impl Store {
              ORDER BY n.at, n.id, d.output LIMIT $2",
         )
         .bind(output)
-        .bind(limit)
+        .bind(i64::from(limit))
         .fetch_all(self.readers().await?)
         .await?;
         rows.into_iter().map(letter).collect()
@@ -100,7 +100,7 @@ fn letter((id, at, body, output, attempts, error): Row) -> Result<DeadLetter, St
         notification: parse("a notification", &body).ok(),
         id,
         output,
-        attempts,
+        attempts: number("a delivery", attempts)?,
         error: error.unwrap_or_default(),
     })
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use postern_core::ports::Queue;
 
 use crate::error::StoreError;
-use crate::rows::timestamp;
+use crate::rows::{number, timestamp};
 use crate::store::Store;
 
 impl Store {
@@ -25,14 +25,14 @@ impl Store {
 
     pub(super) async fn read_queues(&self) -> Result<Vec<Queue>, StoreError> {
         let readers = self.readers().await?;
-        let pending: Vec<(String, u32, i64)> = sqlx::query_as(
+        let pending: Vec<(String, i64, i64)> = sqlx::query_as(
             "SELECT d.output, COUNT(*), MIN(n.at)
              FROM deliveries d JOIN notifications n ON n.id = d.notification_id
              WHERE d.state = 'PENDING' GROUP BY d.output",
         )
         .fetch_all(readers)
         .await?;
-        let dead: Vec<(String, u32)> = sqlx::query_as(
+        let dead: Vec<(String, i64)> = sqlx::query_as(
             "SELECT output, COUNT(*) FROM deliveries WHERE state = 'DEAD' GROUP BY output",
         )
         .fetch_all(readers)
@@ -40,11 +40,11 @@ impl Store {
         let mut queues: BTreeMap<String, Queue> = BTreeMap::new();
         for (output, count, oldest) in pending {
             let queue = of(&mut queues, output);
-            queue.pending = count.into();
+            queue.pending = number("the outbox", count)?;
             queue.oldest = Some(timestamp("a notification", oldest)?);
         }
         for (output, count) in dead {
-            of(&mut queues, output).dead = count.into();
+            of(&mut queues, output).dead = number("the outbox", count)?;
         }
         Ok(queues.into_values().collect())
     }

@@ -207,7 +207,7 @@ async fn an_unknown_delivery_is_an_error() {
 #[tokio::test]
 async fn an_alert_that_cannot_be_read_does_not_hold_up_the_others() {
     let (store, _directory) = testing::store().await;
-    sqlx::query("INSERT INTO notifications (id, at, body) VALUES ('broken', 0, '{')")
+    sqlx::query("INSERT INTO notifications (id, at, lane, body) VALUES ('broken', 0, 1, '{')")
         .execute(store.writer().await.unwrap().pool())
         .await
         .unwrap();
@@ -237,7 +237,7 @@ async fn an_alert_that_was_damaged_after_it_was_routed_is_given_up() {
         claimed(&store, "bus", 10, 9).await,
         [("C2-1".to_owned(), 0)]
     );
-    let dead: Vec<(String, u32)> =
+    let dead: Vec<(String, i64)> =
         sqlx::query_as("SELECT notification_id, attempts FROM deliveries WHERE state = 'DEAD'")
             .fetch_all(store.readers().await.unwrap())
             .await
@@ -312,6 +312,91 @@ async fn a_break_glass_that_joins_a_case_of_denials_makes_its_alert_urgent() {
     assert_eq!(claimed(&store, "bus", 10, 8).await.len(), 1);
 }
 
+/// Alerts about the first revisions of one case, of these categories.
+async fn revisions(store: &Store, id: &str, categories: &[Category]) {
+    for (revision, category) in (1..).zip(categories) {
+        let case = Case {
+            category: *category,
+            ..case(id, revision)
+        };
+        let change = Change {
+            outbox: vec![Notification::of(&case, at(0))],
+            cases: vec![case],
+            ..Change::default()
+        };
+        store.commit(change).await.unwrap();
+    }
+}
+
+async fn delivered(store: &Store, id: &str, output: &str) {
+    let delivered = store.attempted(id, output, Attempted::Delivered, at(1));
+    delivered.await.unwrap();
+}
+
+#[tokio::test]
+async fn alerts_of_a_case_keep_their_order_at_each_output() {
+    let (store, _directory) = testing::store().await;
+    revisions(&store, "C1", &[Category::BreakGlass; 11]).await;
+    alerts(&store, &["C11"]).await;
+    store.route(&both).await.unwrap();
+    let first = [("C1-1".to_owned(), 0), ("C11-1".to_owned(), 0)];
+    assert_eq!(claimed(&store, "bus", 10, 9).await, first);
+    let again = Attempted::Again {
+        at: at(30),
+        error: "503".to_owned(),
+    };
+    store.attempted("C1-1", "bus", again, at(11)).await.unwrap();
+    assert_eq!(claimed(&store, "bus", 29, 9).await, [], "it is to be sent");
+    assert_eq!(claimed(&store, "bus", 30, 9).await[0].0, "C1-1");
+    assert_eq!(claimed(&store, "bus", 31, 9).await, [], "it is being sent");
+    for revision in 1..10 {
+        delivered(&store, &format!("C1-{revision}"), "bus").await;
+        let next = (format!("C1-{}", revision + 1), 0);
+        assert_eq!(claimed(&store, "bus", 32, 9).await, [next]);
+    }
+    assert_eq!(claimed(&store, "security", 10, 9).await, first);
+}
+
+#[tokio::test]
+async fn what_was_given_up_holds_up_nothing_of_its_case() {
+    let (store, _directory) = testing::store().await;
+    revisions(&store, "C1", &[Category::BreakGlass; 2]).await;
+    store.route(&both).await.unwrap();
+    let dead = Attempted::Dead {
+        error: "410".to_owned(),
+    };
+    store.attempted("C1-1", "bus", dead, at(1)).await.unwrap();
+    assert_eq!(claimed(&store, "bus", 2, 9).await[0].0, "C1-2");
+}
+
+#[tokio::test]
+async fn what_an_urgent_alert_waits_for_is_urgent_as_well() {
+    let (store, _directory) = testing::store().await;
+    revisions(&store, "C1", &[Category::Denied]).await;
+    store.route(&|_| vec!["bus".to_owned()]).await.unwrap();
+    denials(&store, 600).await;
+    revisions(&store, "C2", &[Category::Denied]).await;
+    for case in ["C1", "C2"] {
+        let case = Case {
+            category: Category::BreakGlass,
+            ..testing::case(case, 2)
+        };
+        let change = Change {
+            outbox: vec![Notification::of(&case, at(1))],
+            cases: vec![case],
+            ..Change::default()
+        };
+        store.commit(change).await.unwrap();
+    }
+    assert!(store.route_some(&|_| vec!["bus".to_owned()]).await.unwrap());
+    let first = [("C1-1".to_owned(), 0), ("C2-1".to_owned(), 0)];
+    assert_eq!(claimed(&store, "bus", 10, 9).await, first);
+    delivered(&store, "C1-1", "bus").await;
+    delivered(&store, "C2-1", "bus").await;
+    let second = [("C1-2".to_owned(), 0), ("C2-2".to_owned(), 0)];
+    assert_eq!(claimed(&store, "bus", 10, 9).await, second);
+}
+
 #[tokio::test]
 async fn each_queue_says_what_waits_and_what_was_given_up() {
     let (store, _directory) = testing::store().await;
@@ -342,7 +427,7 @@ async fn alerts_that_wait_already_get_their_lane_by_the_migration() {
         .filename(directory.path().join("old.db"))
         .create_if_missing(true);
     let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
-    let old = include_str!("../../migrations/0001_store.sql");
+    let old = include_str!("../../migrations/sqlite/0001_store.sql");
     sqlx::raw_sql(old).execute(&pool).await.unwrap();
     for (id, body) in [
         (
@@ -370,7 +455,7 @@ async fn alerts_that_wait_already_get_their_lane_by_the_migration() {
             "INSERT INTO deliveries (notification_id, output, due_at) VALUES ($1, 'bus', 0)";
         sqlx::query(insert).bind(id).execute(&pool).await.unwrap();
     }
-    let migration = include_str!("../../migrations/0006_delivery.sql");
+    let migration = include_str!("../../migrations/sqlite/0006_delivery.sql");
     sqlx::raw_sql(migration).execute(&pool).await.unwrap();
     let lanes: Vec<(i64, i64)> = sqlx::query_as(
         "SELECT n.lane, d.lane FROM notifications n JOIN deliveries d ON d.notification_id = n.id

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::ValueEnum;
 use jiff::Timestamp;
@@ -34,10 +33,10 @@ use crate::output;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// From when on: a time (2026-01-02T03:04:05Z), or how long ago (36h, 30days).
-    #[arg(long, value_name = "TIME", value_parser = moment)]
+    #[arg(long, value_name = "TIME", value_parser = crate::time::moment)]
     since: Timestamp,
     /// Up to when, exclusively. Default: five minutes ago.
-    #[arg(long, value_name = "TIME", value_parser = moment)]
+    #[arg(long, value_name = "TIME", value_parser = crate::time::moment)]
     until: Option<Timestamp>,
     /// Whose logs: projects/P, folders/N, organizations/N or billingAccounts/N. Default: those of
     /// audit.reconcile.resources.
@@ -90,7 +89,7 @@ pub(super) async fn run(args: &Args) -> Outcome {
     let reader = postern_wiring::log_reader(resources, &config)?
         .ok_or_else(|| Failure::mistake("no resource is named"))?;
     let store = Store::open(&config.store).await.map_err(|error| {
-        Failure::undetermined(format_args!("{}: {error}", config.store))
+        Failure::undetermined(format_args!("the store: {error}"))
             .remedy("name the auditor's data directory with --data DIR, or its --config FILE")
     })?;
     let catalogue = Catalogue::configured(&config.audit).map_err(Failure::mistake)?;
@@ -110,16 +109,6 @@ pub(super) async fn run(args: &Args) -> Outcome {
         Format::Json => print_json(&compared)?,
     }
     ending(&compared)
-}
-
-/// A time, or how long ago.
-fn moment(text: &str) -> Result<Timestamp, String> {
-    if let Ok(time) = text.parse() {
-        return Ok(time);
-    }
-    let ago: Option<Duration> = humantime::parse_duration(text).ok();
-    ago.and_then(|ago| Timestamp::now().checked_sub(ago).ok())
-        .ok_or_else(|| "write a time, 2026-01-02T03:04:05Z, or how long ago, 36h".to_owned())
 }
 
 fn resources<'a>(args: &'a Args, config: &'a Config) -> Result<&'a [String], Failure> {
@@ -253,20 +242,4 @@ fn ending(compared: &[Compared]) -> Outcome {
     } else {
         Exit::No
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_moment_is_a_time_or_how_long_ago() {
-        assert_eq!(
-            moment("2026-01-02T03:04:05Z"),
-            Ok("2026-01-02T03:04:05Z".parse().unwrap())
-        );
-        let day = moment("24h").unwrap();
-        assert!(day < Timestamp::now() && day > moment("25h").unwrap());
-        assert!(moment("yesterday").is_err());
-    }
 }

@@ -1,0 +1,10 @@
+-- What entries say of people: there only commitments stand, here their texts. Rows are deleted when somebody
+-- is to be forgotten, or with their entry's content; nothing of the record changes by that.
+CREATE TABLE personal (
+    position   BIGINT NOT NULL REFERENCES entries (position),
+    commitment TEXT   COLLATE "C" NOT NULL,
+    salt       BYTEA  NOT NULL CHECK (length(salt) = 32),
+    -- A JSON string.
+    body       TEXT   NOT NULL,
+    PRIMARY KEY (position, commitment)
+);

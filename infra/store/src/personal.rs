@@ -1,0 +1,60 @@
+//! What entries say of people: kept beside the journal, which holds only commitments to it.
+
+use std::collections::HashMap;
+
+use postern_core::personal::Sealed;
+
+use crate::error::StoreError;
+use crate::rows::{Transaction, json, parse};
+
+/// Texts by the position of their entry and their commitment.
+#[derive(Debug, Default)]
+pub(crate) struct Texts(HashMap<(i64, String), String>);
+
+impl Texts {
+    /// The texts of the entries from one position to another, both included.
+    pub(crate) async fn read(
+        transaction: &mut Transaction,
+        from: i64,
+        to: i64,
+    ) -> Result<Self, StoreError> {
+        let rows: Vec<(i64, String, String)> = sqlx::query_as(
+            "SELECT position, commitment, body FROM personal WHERE position BETWEEN $1 AND $2",
+        )
+        .bind(from)
+        .bind(to)
+        .fetch_all(&mut **transaction)
+        .await?;
+        let mut texts = HashMap::with_capacity(rows.len());
+        for (position, commitment, body) in rows {
+            let text = parse("a text about a person", &body)?;
+            texts.insert((position, commitment), text);
+        }
+        Ok(Self(texts))
+    }
+
+    /// The text that a commitment in an entry stands for; `None` if it was erased, or is none.
+    pub(crate) fn of(&self, position: i64, commitment: &str) -> Option<String> {
+        self.0.get(&(position, commitment.to_owned())).cloned()
+    }
+}
+
+/// Writes what was sealed of the entry at a position.
+pub(crate) async fn write(
+    transaction: &mut Transaction,
+    position: i64,
+    sealed: &[Sealed],
+) -> Result<(), StoreError> {
+    for one in sealed {
+        sqlx::query(
+            "INSERT INTO personal (position, commitment, salt, body) VALUES ($1, $2, $3, $4)",
+        )
+        .bind(position)
+        .bind(&one.commitment)
+        .bind(&one.salt[..])
+        .bind(json("a text about a person", &one.text)?)
+        .execute(&mut **transaction)
+        .await?;
+    }
+    Ok(())
+}
