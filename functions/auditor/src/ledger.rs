@@ -1,6 +1,7 @@
 //! The ledger: signs what the journal is by now, exports it, and verifies an export with nothing but
 //! the public key.
 
+mod anchors;
 mod broken;
 mod export;
 mod form;
@@ -17,6 +18,7 @@ use postern_core::ledger::{Checkpoint, SignedNote, tree};
 use postern_core::ports::{Head, LedgerStore, Signer, SignerKey, Unavailable};
 use postern_verify::NoteKey;
 
+pub use self::anchors::Anchors;
 pub use self::broken::Broken;
 pub use self::export::{NotExported, export, export_page};
 pub use self::form::Selection;
@@ -29,6 +31,7 @@ pub struct Ledger {
     store: Arc<dyn LedgerStore>,
     origin: String,
     signer: Arc<dyn Signer>,
+    anchors: Anchors,
     /// When a tick last signed, in seconds.
     ticked: AtomicI64,
 }
@@ -87,8 +90,16 @@ impl Ledger {
             store,
             origin,
             signer,
+            anchors: Anchors::default(),
             ticked: AtomicI64::new(i64::MIN),
         })
+    }
+
+    /// Has what is signed by a [`tick`](Self::tick) kept elsewhere as well.
+    #[must_use]
+    pub fn anchored(mut self, anchors: Anchors) -> Self {
+        self.anchors = anchors;
+        self
     }
 
     /// Signs what was recorded, at most once a minute: for whoever calls often.
@@ -100,7 +111,15 @@ impl Ledger {
         if (last..last.saturating_add(INTERVAL)).contains(&now.as_second()) {
             return Ok(());
         }
-        self.checkpoint(now).await?;
+        let signed = self.checkpoint(now).await;
+        // What was signed before is kept elsewhere even if nothing more is signed.
+        if let Ok(note) = last_signed(&*self.store).await
+            && let Ok(checkpoint) = Checkpoint::parse(&note.text)
+        {
+            let note = note.to_string();
+            self.anchors.publish(checkpoint.size, &note, now).await;
+        }
+        signed?;
         self.ticked.store(now.as_second(), Ordering::Relaxed);
         Ok(())
     }

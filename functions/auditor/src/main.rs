@@ -10,7 +10,7 @@ use axum::{Json, Router};
 use jiff::Timestamp;
 use postern_auditor::case::Rules;
 use postern_auditor::detection::Catalogue;
-use postern_auditor::ledger::Ledger;
+use postern_auditor::ledger::{Anchors, Ledger};
 use postern_auditor::sources::{Fetched, Sources};
 use postern_auditor::{Auditor, Believed, Watch, http};
 use postern_core::ports::{LedgerStore, Unavailable};
@@ -147,7 +147,8 @@ async fn ledger(
     let signer = postern_wiring::note_signer(key, &Process).await?;
     let ledger = Ledger::new(store, &config.ledger.origin, signer);
     let ledger = ledger.map_err(|error| StartError::Function(error.to_string()))?;
-    Ok(Some(ledger))
+    let anchors = postern_wiring::anchors(config).await?;
+    Ok(Some(ledger.anchored(Anchors::new(anchors))))
 }
 
 fn lookout(adapters: &Adapters, auditor: Arc<Auditor>) -> Lookout {

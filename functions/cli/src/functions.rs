@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use postern_attestor::{Attestor, AttestorParts, rules};
 use postern_auditor::case::Rules;
 use postern_auditor::detection::Catalogue;
-use postern_auditor::ledger::Ledger;
+use postern_auditor::ledger::{Anchors, Ledger};
 use postern_auditor::sources::{Fetched, Sources};
 use postern_auditor::{Auditor, Believed, Watch};
 use postern_core::decision::Decision;
@@ -299,7 +299,9 @@ async fn ledger(
     };
     let signer = postern_wiring::note_signer(key, environment).await?;
     let ledger = Ledger::new(store, &config.ledger.origin, signer);
-    ledger.map(Some).map_err(Failure::mistake)
+    let anchors = postern_wiring::anchors(config).await?;
+    let ledger = ledger.map_err(Failure::mistake)?;
+    Ok(Some(ledger.anchored(Anchors::new(anchors))))
 }
 
 /// The rules that cases are walked by, with the owners that the configuration names.

@@ -2,6 +2,7 @@
 //! themselves know no adapter.
 
 mod adapters;
+mod anchors;
 mod appraiser;
 mod fetched;
 mod inspected;
@@ -15,6 +16,7 @@ mod sources;
 mod trust;
 
 pub use adapters::Adapters;
+pub use anchors::anchors;
 pub use appraiser::appraiser;
 pub use fetched::{estate, log_reader, runtime, subscriptions};
 pub use inspected::inspect_router;

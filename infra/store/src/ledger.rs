@@ -7,7 +7,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use postern_core::ledger::{Frontier, Hash, Node, Span, tree};
-use postern_core::ports::{Head, Inclusion, LedgerStore, Unavailable};
+use postern_core::ports::{Head, Inclusion, Leaf, LedgerStore, Unavailable};
 
 use crate::error::StoreError;
 use crate::rows::{Transaction, micros};
@@ -40,7 +40,7 @@ impl LedgerStore for Store {
             .await
     }
 
-    async fn leaves(&self, from: u64, limit: u32) -> Result<Vec<Vec<u8>>, Unavailable> {
+    async fn leaves(&self, from: u64, limit: u32) -> Result<Vec<Leaf>, Unavailable> {
         self.answer(self.read_leaves(from, limit)).await
     }
 
@@ -139,15 +139,20 @@ impl Store {
         Ok(Some(span_hashes(&mut transaction, &spans).await?))
     }
 
-    async fn read_leaves(&self, from: u64, limit: u32) -> Result<Vec<Vec<u8>>, StoreError> {
-        let leaves = sqlx::query_scalar(
-            "SELECT canonical FROM entries WHERE position > $1 ORDER BY position LIMIT $2",
+    async fn read_leaves(&self, from: u64, limit: u32) -> Result<Vec<Leaf>, StoreError> {
+        let rows: Vec<(i64, Vec<u8>, Vec<u8>)> = sqlx::query_as(
+            "SELECT position, canonical, leaf_hash FROM entries
+             WHERE position > $1 ORDER BY position LIMIT $2",
         )
         .bind(signed(from))
         .bind(i64::from(limit))
         .fetch_all(self.readers().await?)
         .await?;
-        Ok(leaves)
+        let leaf = |(position, canonical, leaf): (i64, _, Vec<u8>)| {
+            let hash = hash(position, &leaf)?;
+            Ok(Leaf { canonical, hash })
+        };
+        rows.into_iter().map(leaf).collect()
     }
 }
 
@@ -313,7 +318,8 @@ mod tests {
         let leaves = store.leaves(0, u32::MAX).await.unwrap();
         let mut frontier = Frontier::default();
         for leaf in &leaves {
-            frontier.push(tree::leaf_hash(leaf));
+            assert_eq!(tree::leaf_hash(&leaf.canonical), leaf.hash);
+            frontier.push(leaf.hash);
         }
         assert_eq!(frontier.root(), head.root);
     }

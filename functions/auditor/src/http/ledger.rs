@@ -130,6 +130,7 @@ fn not_exported(error: NotExported) -> Problem {
     match error {
         NotExported::Unavailable(error) => outage(error),
         NotExported::NoEntry(id) => not_signed(&id),
+        NotExported::Pruned(_) => Problem::new(StatusCode::GONE, "PRUNED", error.to_string()),
         NotExported::Smaller { .. } => bad_query(error.to_string()),
         error => damaged(error),
     }

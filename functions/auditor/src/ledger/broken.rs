@@ -64,6 +64,14 @@ pub enum Broken {
          changed or replaced"
     )]
     Earlier(u64),
+    /// A text that was disclosed is not what stands behind its commitment.
+    #[error("line {line} of the texts: {reason}")]
+    Text {
+        /// Which, from 1.
+        line: u64,
+        /// Why.
+        reason: String,
+    },
     /// A checkpoint that was kept has more entries than there are.
     #[error(
         "a checkpoint of {kept} entries was kept, and this one has {size}: it is older, or the record was cut"

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use postern_core::entry::Entry;
 use postern_core::ledger::{Checkpoint, SignedNote};
-use postern_core::ports::{LedgerStore, Unavailable};
+use postern_core::ports::{Leaf, LedgerStore, Unavailable};
 
 use super::broken::Broken;
 use super::form::{Growth, Header, Line, NotWritten, Selection, read, write};
@@ -28,6 +28,9 @@ pub enum NotExported {
     /// The checkpoint has no entry of that id.
     #[error("the checkpoint has no entry {0:?}")]
     NoEntry(String),
+    /// Only its hash was kept.
+    #[error("of the entry {0:?} nothing but the hash was kept: what it said was pruned")]
+    Pruned(String),
     /// A growth from more than there is.
     #[error("the checkpoint has {size} entries, and cannot begin with {from}")]
     Smaller {
@@ -70,6 +73,9 @@ pub async fn export(
     if let Some(id) = &selection.entry {
         let found = store.prove(id, size).await?;
         let found = found.ok_or_else(|| NotExported::NoEntry(id.clone()))?;
+        if found.canonical.is_empty() {
+            return Err(NotExported::Pruned(id.clone()));
+        }
         write(to, &header)?;
         Line::write(to, found.index, Some(&found.proof), &found.canonical)?;
         to.flush()?;
@@ -97,10 +103,13 @@ async fn entries(
         if page.is_empty() {
             return Err(Broken::Shorter { size, have: index }.into());
         }
-        for (at, canonical) in (index..size).zip(&page) {
+        for (at, leaf) in (index..size).zip(&page) {
+            let canonical = &leaf.canonical;
             if selection.is_everything() {
-                Line::write(to, at, None, canonical)?;
+                write_leaf(to, at, leaf)?;
                 count += 1;
+            } else if canonical.is_empty() {
+                // Nobody knows any more what it was about.
             } else if selection.holds(&read::<Entry>(at, canonical)?) {
                 let proof = store.prove_place(at, size).await?;
                 let proof = proof.ok_or(Broken::Shorter { size, have: at })?;
@@ -131,8 +140,15 @@ pub async fn export_page(
     to: &mut (dyn Write + Send),
 ) -> Result<(), NotExported> {
     let page = store.leaves(from, limit).await?;
-    for (index, canonical) in (from..).zip(&page) {
-        Line::write(to, index, None, canonical)?;
+    for (index, leaf) in (from..).zip(&page) {
+        write_leaf(to, index, leaf)?;
     }
     Ok(())
+}
+
+fn write_leaf(to: &mut (dyn Write + Send), index: u64, leaf: &Leaf) -> Result<(), NotWritten> {
+    match leaf.canonical.is_empty() {
+        true => Line::write_hash(to, index, &leaf.hash),
+        false => Line::write(to, index, None, &leaf.canonical),
+    }
 }

@@ -137,8 +137,11 @@ pub(super) struct Line<'a> {
     /// In base64, from the leaf to the root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) proof: Option<Vec<String>>,
-    #[serde(borrow)]
-    pub(super) entry: &'a RawValue,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) entry: Option<&'a RawValue>,
+    /// Its hash in base64, where nothing else was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) hash: Option<String>,
 }
 
 impl Line<'_> {
@@ -152,9 +155,30 @@ impl Line<'_> {
         let line = Line {
             index,
             proof: proof.map(texts),
-            entry: read(index, canonical)?,
+            entry: Some(read(index, canonical)?),
+            hash: None,
         };
         Ok(write(to, &line)?)
+    }
+
+    /// Writes an entry of which nothing but the hash was kept.
+    pub(super) fn write_hash(
+        to: &mut (dyn Write + Send),
+        index: u64,
+        hash: &Hash,
+    ) -> Result<(), NotWritten> {
+        let line = Line {
+            index,
+            proof: None,
+            entry: None,
+            hash: Some(BASE64.encode(hash)),
+        };
+        Ok(write(to, &line)?)
+    }
+
+    /// The hash that stands in place of the entry.
+    pub(super) fn hash(&self) -> Option<Hash> {
+        BASE64.decode(self.hash.as_deref()?).ok()?.try_into().ok()
     }
 
     /// The hashes that prove the place, if they are all hashes.

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use postern_core::entry::{Entry, Record};
 use postern_core::ledger::{Frontier, Hash, Node, Span};
-use postern_core::ports::Inclusion;
+use postern_core::ports::{Inclusion, Leaf};
 use postern_core::revocation::{Revocation, Revoked};
 use postern_verify::signer::{SoftwareSigner, generate_p256};
 
@@ -91,10 +91,14 @@ impl LedgerStore for Memory {
         Ok(spans.map(|spans| self.hashes(&spans, size)))
     }
 
-    async fn leaves(&self, from: u64, limit: u32) -> Result<Vec<Vec<u8>>, Unavailable> {
+    async fn leaves(&self, from: u64, limit: u32) -> Result<Vec<Leaf>, Unavailable> {
         let entries = self.entries.lock().unwrap();
         let rest = entries.iter().skip(from as usize);
-        Ok(rest.take(limit as usize).cloned().collect())
+        let leaf = |canonical: &Vec<u8>| Leaf {
+            canonical: canonical.clone(),
+            hash: tree::leaf_hash(canonical),
+        };
+        Ok(rest.take(limit as usize).map(leaf).collect())
     }
 
     async fn last_checkpoint(&self) -> Result<Option<String>, Unavailable> {
@@ -311,6 +315,25 @@ async fn a_part_proves_that_the_ledger_begins_with_what_was_kept() {
     let lines = scene.exported(&note, &part).await;
     let same = scene.verified(&lines, std::slice::from_ref(&note)).unwrap();
     assert_eq!(same.begins_with, [30], "the same checkpoint needs no proof");
+}
+
+#[tokio::test]
+async fn a_hash_stands_for_what_was_pruned_and_that_is_said() {
+    let scene = scene(6);
+    let note = scene.signed().await;
+    let mut lines = scene.exported(&note, &Selection::default()).await;
+    let hash = tree::leaf_hash(&scene.memory.entries.lock().unwrap()[2]);
+    let hash = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, hash);
+    lines[3] = format!(r#"{{"index":2,"hash":"{hash}"}}"#);
+    let verified = scene.verified(&lines, &[]).unwrap();
+    assert_eq!((verified.entries, verified.pruned), (5, 1));
+    lines[3] = lines[3].replace(&hash[..4], "AAAA");
+    assert_eq!(scene.verified(&lines, &[]), Err(Broken::Root(6)));
+    lines[3] = r#"{"index":2}"#.to_owned();
+    assert!(matches!(
+        scene.verified(&lines, &[]),
+        Err(Broken::Line { .. })
+    ));
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use super::gaps::Gaps;
 use crate::input::read_line;
 
 /// The longest line that is read, in bytes.
-const LINE_LIMIT: usize = 16 * 1024 * 1024;
+pub(super) const LINE_LIMIT: usize = 16 * 1024 * 1024;
 
 /// A checkpoint that was kept somewhere else.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub struct Verified {
     pub selection: Selection,
     /// How many entries are there.
     pub entries: u64,
+    /// Of how many more there is nothing but the hash.
+    pub pruned: u64,
     /// The sizes of the kept checkpoints that the ledger begins with.
     pub begins_with: Vec<u64>,
     /// The sizes of the kept checkpoints that this export has no proof about.
@@ -100,6 +102,7 @@ impl Verifier {
                 checkpoint: checkpoint.clone(),
                 selection: header.selection,
                 entries: 0,
+                pruned: 0,
                 begins_with: Vec::new(),
                 not_compared: Vec::new(),
                 not_kept: Vec::new(),
@@ -129,10 +132,13 @@ impl Verifier {
             line: self.line,
             reason: error.to_string(),
         })?;
-        let bytes = parsed.entry.get().as_bytes();
+        let Some(entry) = parsed.entry else {
+            return self.is_hash(&parsed);
+        };
+        let bytes = entry.get().as_bytes();
         let entry = canonical(parsed.index, bytes)?;
         match self.is_whole() {
-            true => self.follows(parsed.index, bytes)?,
+            true => self.follows(parsed.index, tree::leaf_hash(bytes))?,
             false => self.is_proven(&parsed, bytes)?,
         }
         self.note(parsed.index, &entry);
@@ -162,7 +168,7 @@ impl Verifier {
     }
 
     /// An entry of a whole ledger: the next one.
-    fn follows(&mut self, index: u64, bytes: &[u8]) -> Result<(), Broken> {
+    fn follows(&mut self, index: u64, leaf: Hash) -> Result<(), Broken> {
         let expected = self.frontier.size();
         if index != expected {
             return Err(Broken::Order {
@@ -177,8 +183,20 @@ impl Verifier {
                 have,
             });
         }
-        self.frontier.push(tree::leaf_hash(bytes));
+        self.frontier.push(leaf);
         self.compare()
+    }
+
+    /// An entry of a whole ledger of which nothing but the hash was kept.
+    fn is_hash(&mut self, line: &Line<'_>) -> Result<(), Broken> {
+        let Some(hash) = line.hash().filter(|_| self.is_whole()) else {
+            return Err(Broken::Line {
+                line: self.line,
+                reason: "there is neither an entry nor a hash that could stand here".to_owned(),
+            });
+        };
+        self.verified.pruned += 1;
+        self.follows(line.index, hash)
     }
 
     /// An entry of a part: further on than the one before, and proven by itself.

@@ -54,6 +54,32 @@ fn note_in(path: &Path) -> Result<SignedNote, Failure> {
     SignedNote::parse(&text).map_err(wrong)
 }
 
+/// The most that is read of a file of many checkpoints, in bytes: a year of one every minute.
+const MAX_NOTES: u64 = 256 * 1024 * 1024;
+
+/// Every checkpoint of a file, or of the files of a folder.
+fn notes_in(path: &Path) -> Result<Vec<SignedNote>, Failure> {
+    let wrong = |error: &dyn std::fmt::Display| {
+        Failure::mistake(format_args!("{}: {error}", path.display()))
+    };
+    let mut notes = Vec::new();
+    if path.is_dir() {
+        for entry in std::fs::read_dir(path).map_err(|error| wrong(&error))? {
+            let file = entry.map_err(|error| wrong(&error))?.path();
+            if file.is_file() {
+                notes.extend(notes_in(&file)?);
+            }
+        }
+    } else {
+        let text = String::from_utf8_lossy(&read(path, MAX_NOTES)?).into_owned();
+        notes = SignedNote::parse_all(&text).map_err(|error| wrong(&error))?;
+    }
+    if notes.is_empty() {
+        return Err(wrong(&"there is no checkpoint in it"));
+    }
+    Ok(notes)
+}
+
 /// The checkpoint that is meant: the one in a file, or else the one that was signed last.
 async fn meant(file: Option<&Path>, store: &dyn LedgerStore) -> Result<SignedNote, Failure> {
     if let Some(file) = file {

@@ -26,6 +26,15 @@ pub struct Inclusion {
     pub proof: Vec<Hash>,
 }
 
+/// An entry as a leaf of the tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leaf {
+    /// Its canonical form (RFC 8785); empty where nothing but its hash was kept.
+    pub canonical: Vec<u8>,
+    /// Its hash.
+    pub hash: Hash,
+}
+
 /// The tree over the entries of the journal, and the checkpoints that were signed of it.
 #[async_trait]
 pub trait LedgerStore: Send + Sync {
@@ -46,8 +55,8 @@ pub trait LedgerStore: Send + Sync {
     /// (RFC 6962, section 2.1.2); `None` if it never had as many, or is smaller.
     async fn prove_growth(&self, old: u64, size: u64) -> Result<Option<Vec<Hash>>, Unavailable>;
 
-    /// The canonical forms of at most `limit` entries from a place on.
-    async fn leaves(&self, from: u64, limit: u32) -> Result<Vec<Vec<u8>>, Unavailable>;
+    /// At most `limit` entries from a place on.
+    async fn leaves(&self, from: u64, limit: u32) -> Result<Vec<Leaf>, Unavailable>;
 
     /// The largest signed checkpoint: a note.
     async fn last_checkpoint(&self) -> Result<Option<String>, Unavailable>;

@@ -147,6 +147,10 @@ fn ledger(config: &Config, environment: &dyn Environment, findings: &mut Finding
         findings.push((here.key("origin"), error.to_string()));
     }
     let Some(reference) = &config.ledger.key else {
+        if !config.ledger.anchors.is_empty() {
+            let message = "nothing is signed here that could be kept: name a key, `ledger.key`";
+            findings.push((here.key("anchors"), message.to_owned()));
+        }
         return;
     };
     match key(reference) {

@@ -66,6 +66,7 @@ pub(super) async fn run(args: &Args) -> Outcome {
 pub(super) fn failed(error: NotExported) -> Failure {
     match error {
         NotExported::Broken(broken) => Failure::not_so(broken),
+        NotExported::Pruned(_) => Failure::not_so(error),
         NotExported::NoEntry(_) => Failure::not_so(error)
             .remedy("sign what was recorded since: postern ledger checkpoint --key KEY"),
         NotExported::Smaller { .. } => Failure::mistake(error),

@@ -9,7 +9,7 @@ use postern_auditor::ledger::{Earlier, Gap, NotVerified, Verified, verify};
 use postern_verify::NoteKey;
 use serde_json::json;
 
-use super::{meant, note_in};
+use super::{meant, notes_in};
 use crate::commands::key::{MAX_KEY, read};
 use crate::data::existing_store;
 use crate::escape;
@@ -30,8 +30,9 @@ pub(super) struct Args {
     /// The public key, PEM.
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
-    /// A checkpoint that was kept: the record has to begin with it. Several are allowed.
-    #[arg(long, value_name = "FILE")]
+    /// Checkpoints that were kept: the record has to begin with each of them. A file with one, or with
+    /// many in a row, or a folder of such files, as anchors leave them. Several are allowed.
+    #[arg(long, value_name = "FILE|DIR", visible_alias = "anchored")]
     checkpoint: Vec<PathBuf>,
     /// How the result is printed.
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -65,11 +66,10 @@ pub(super) async fn run(args: &Args) -> Outcome {
         Failure::mistake(format_args!("{}: {error}", args.key.display()))
             .remedy("name the public half: openssl pkey -in ledger.pem -pubout")
     })?;
-    let kept = args
-        .checkpoint
-        .iter()
-        .map(|path| note_in(path).map(Earlier));
-    let kept: Vec<_> = kept.collect::<Result<_, _>>()?;
+    let mut kept = Vec::new();
+    for path in &args.checkpoint {
+        kept.extend(notes_in(path)?.into_iter().map(Earlier));
+    }
     let verified = match &args.file {
         Some(file) => verify(&mut *open(file)?, &key, &kept),
         None => {
@@ -168,6 +168,12 @@ fn unproven(verified: &Verified) -> Vec<String> {
         unproven
             .push("that nothing else was to be selected: this is a part of the record".to_owned());
     }
+    if verified.pruned > 0 {
+        unproven.push(format!(
+            "what {} entries said: they were pruned, and only their hashes stand in the record",
+            verified.pruned
+        ));
+    }
     unproven.extend(verified.not_compared.iter().map(|size| {
         format!(
             "that the record begins with the {size} entries that were kept: that takes a whole export, or \
@@ -189,6 +195,7 @@ fn json(verified: &Verified) -> serde_json::Value {
         "size": verified.checkpoint.size,
         "root": hex::encode(verified.checkpoint.root),
         "entries": verified.entries,
+        "pruned": verified.pruned,
         "from": verified.period.map(|period| period.0),
         "to": verified.period.map(|period| period.1),
         "beginsWith": verified.begins_with,
