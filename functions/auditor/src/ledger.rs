@@ -7,10 +7,10 @@ mod export;
 mod form;
 mod gaps;
 mod last;
+pub mod pack;
 mod verify;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
 use postern_core::ledger::checkpoint::{NoteError, check_origin};
@@ -32,8 +32,9 @@ pub struct Ledger {
     origin: String,
     signer: Arc<dyn Signer>,
     anchors: Anchors,
-    /// When a tick last signed, in seconds.
-    ticked: AtomicI64,
+    /// When a tick last signed, in seconds. Held while one is at it, so that checkpoints are published
+    /// in their order.
+    ticked: tokio::sync::Mutex<i64>,
 }
 
 /// How long a tick leaves the ledger alone, in seconds.
@@ -91,7 +92,7 @@ impl Ledger {
             origin,
             signer,
             anchors: Anchors::default(),
-            ticked: AtomicI64::new(i64::MIN),
+            ticked: tokio::sync::Mutex::new(i64::MIN),
         })
     }
 
@@ -107,7 +108,8 @@ impl Ledger {
     /// # Errors
     /// As [`checkpoint`](Self::checkpoint), which is tried again by the next call.
     pub async fn tick(&self, now: Timestamp) -> Result<(), LedgerError> {
-        let last = self.ticked.load(Ordering::Relaxed);
+        let mut ticked = self.ticked.lock().await;
+        let last = *ticked;
         if (last..last.saturating_add(INTERVAL)).contains(&now.as_second()) {
             return Ok(());
         }
@@ -120,7 +122,7 @@ impl Ledger {
             self.anchors.publish(checkpoint.size, &note, now).await;
         }
         signed?;
-        self.ticked.store(now.as_second(), Ordering::Relaxed);
+        *ticked = now.as_second();
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod export;
+mod pack;
 mod prove;
 mod verify;
 

@@ -9,7 +9,7 @@ use postern_auditor::ledger::{Earlier, Gap, NotVerified, Verified, verify};
 use postern_verify::NoteKey;
 use serde_json::json;
 
-use super::{meant, notes_in};
+use super::{meant, notes_in, pack};
 use crate::commands::key::{MAX_KEY, read};
 use crate::data::existing_store;
 use crate::escape;
@@ -24,7 +24,7 @@ use crate::output;
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// The export; `-` is standard input. Nothing: the data directory.
+    /// The export, or an evidence pack (a folder); `-` is standard input. Nothing: the data directory.
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     /// The public key, PEM.
@@ -70,6 +70,10 @@ pub(super) async fn run(args: &Args) -> Outcome {
     for path in &args.checkpoint {
         kept.extend(notes_in(path)?.into_iter().map(Earlier));
     }
+    if let Some(folder) = args.file.as_ref().filter(|file| file.is_dir()) {
+        let (verified, further) = pack::verify(folder, &key, &kept)?;
+        return print(args, &verified, further);
+    }
     let verified = match &args.file {
         Some(file) => verify(&mut *open(file)?, &key, &kept),
         None => {
@@ -81,9 +85,20 @@ pub(super) async fn run(args: &Args) -> Outcome {
         NotVerified::Broken(broken) => Failure::not_so(broken),
         NotVerified::Read(error) => Failure::undetermined(error),
     })?;
+    if verified.selection.nothing && verified.begins_with.is_empty() {
+        return Err(
+            Failure::mistake("there is nothing to hold the proof against")
+                .remedy("name the earlier checkpoint that was kept: --checkpoint FILE"),
+        );
+    }
+    print(args, &verified, Vec::new())
+}
+
+fn print(args: &Args, verified: &Verified, further: Vec<String>) -> Outcome {
+    let unproven = [unproven(verified), further].concat();
     match args.format {
-        Format::Text => output::print_bytes(text(&verified).as_bytes())?,
-        Format::Json => output::print_json(&json(&verified))?,
+        Format::Text => output::print_bytes(text(verified, &unproven).as_bytes())?,
+        Format::Json => output::print_json(&json(verified, &unproven))?,
     }
     Ok(Exit::Done)
 }
@@ -114,7 +129,7 @@ async fn exported(args: &Args) -> Result<File, Failure> {
     Ok(file)
 }
 
-fn text(verified: &Verified) -> String {
+fn text(verified: &Verified, unproven: &[String]) -> String {
     let checkpoint = &verified.checkpoint;
     let mut lines = vec![
         format!(
@@ -136,11 +151,7 @@ fn text(verified: &Verified) -> String {
             .iter()
             .map(|size| format!("begins with the checkpoint of {size} entries that was kept")),
     );
-    lines.extend(
-        unproven(verified)
-            .into_iter()
-            .map(|text| format!("NOT PROVEN: {text}")),
-    );
+    lines.extend(unproven.iter().map(|text| format!("NOT PROVEN: {text}")));
     lines.extend(verified.gaps.named.iter().map(gap_text));
     if verified.gaps.unnamed() > 0 {
         lines.push(format!("GAP: and {} more", verified.gaps.unnamed()));
@@ -186,7 +197,7 @@ fn unproven(verified: &Verified) -> Vec<String> {
     unproven
 }
 
-fn json(verified: &Verified) -> serde_json::Value {
+fn json(verified: &Verified, unproven: &[String]) -> serde_json::Value {
     let gaps: Vec<_> = verified.gaps.named.iter().map(gap_json).collect();
     json!({
         "apiVersion": "postern/v1",
@@ -199,7 +210,7 @@ fn json(verified: &Verified) -> serde_json::Value {
         "from": verified.period.map(|period| period.0),
         "to": verified.period.map(|period| period.1),
         "beginsWith": verified.begins_with,
-        "notProven": unproven(verified),
+        "notProven": unproven,
         "gaps": gaps,
         "gapCount": verified.gaps.count,
         "quarantined": verified.gaps.quarantined,
