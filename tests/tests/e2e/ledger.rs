@@ -125,7 +125,7 @@ fn an_export_is_enough_and_what_is_done_to_it_is_found() {
     assert_eq!(told["notProven"], Value::Array(Vec::new()), "{told}");
 
     for (done, changed) in [
-        ("flipped", export.replacen("synthetic\"", "synthetiC\"", 1)),
+        ("flipped", export.replacen("\"id\":\"01", "\"id\":\"02", 1)),
         ("dropped", without(&export, 3)),
         ("duplicated", twice(&export, 3)),
         ("reordered", swapped(&export, 3)),
@@ -154,9 +154,10 @@ fn one_entry_is_proven_by_itself() {
     let (exit, said) = scene.verify(&["proof.ndjson"]);
     assert_eq!(exit, Some(0), "{said}");
     assert!(said.starts_with("1 entries of the 6"), "{said}");
-    scene
-        .world
-        .write("proof.ndjson", text(&proof).replace("synthetic", "forged"));
+    scene.world.write(
+        "proof.ndjson",
+        text(&proof).replace("\"id\":\"01", "\"id\":\"02"),
+    );
     assert_eq!(scene.verify(&["proof.ndjson"]).0, Some(1));
     let unknown = output(
         &mut scene
