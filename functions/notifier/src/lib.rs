@@ -7,6 +7,7 @@ mod body;
 mod breaker;
 mod cloud_event;
 mod gauges;
+mod heartbeat;
 pub mod http;
 mod notifier;
 pub mod output;

@@ -3,7 +3,7 @@
 mod channel;
 mod cloud_events;
 mod file;
-mod http;
+pub(crate) mod http;
 mod stdout;
 mod webhook;
 

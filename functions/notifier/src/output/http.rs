@@ -20,7 +20,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const REPLY_LIMIT: usize = 4096;
 
 /// Somebody who takes alerts by HTTP POST.
-pub(super) struct Receiver {
+pub(crate) struct Receiver {
     url: Url,
     /// Sent with every alert.
     headers: HeaderMap,
@@ -80,7 +80,7 @@ impl Receiver {
     }
 
     /// A receiver whose URL nobody may see.
-    pub(super) fn secret(url: &str, allow_private: bool) -> Result<Self, ReceiverError> {
+    pub(crate) fn secret(url: &str, allow_private: bool) -> Result<Self, ReceiverError> {
         Self::new(url.trim(), allow_private).map_err(|error| match error {
             ReceiverError::Url(_) => ReceiverError::SecretUrl,
             other => other,
@@ -103,7 +103,7 @@ impl Receiver {
     }
 
     /// Sends one alert; `Ok` once the receiver has confirmed it. `now` is the time of the attempt.
-    pub(super) async fn post(
+    pub(crate) async fn post(
         &self,
         content_type: &'static str,
         headers: HeaderMap,

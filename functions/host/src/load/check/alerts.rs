@@ -91,6 +91,14 @@ pub(super) fn check(
             findings.push((here.index(index), message));
         }
     }
+    if let Some(heartbeat) = &config.heartbeat {
+        secret(
+            &heartbeat.url,
+            at("heartbeat").key("url"),
+            environment,
+            findings,
+        );
+    }
     for (index, silence) in config.silences.iter().enumerate() {
         silenced(silence, &at("silences").index(index), findings);
     }
