@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use postern_core::case::{Case, CaseKind, CaseState, LeftOut};
+use postern_core::case::Case;
 use postern_core::change::Notification;
 use postern_core::decision::ApiVersion;
 use postern_core::finding::{Actor, Category, Finding, FindingKind, FindingSource, Severity};
@@ -89,30 +89,9 @@ pub async fn trial(
 fn alert(output: &str, now: Timestamp) -> Notification {
     let id = format!("test-{}", now.as_microsecond());
     let case = Case {
-        api_version: ApiVersion::V1,
-        kind: CaseKind::Case,
-        state: CaseState::Open,
-        revision: 1,
-        category: Category::DryRun,
-        severity: Severity::Info,
-        owner: None,
-        channel: None,
-        opened_at: now,
-        due_at: None,
-        target: None,
-        actors: Vec::new(),
-        justification: None,
-        ticket: None,
-        exception_until: None,
-        last_conformant_revision: None,
-        rollback: None,
-        drill: None,
-        closed_as: None,
         findings: vec![finding(&id, output, now)],
         finding_count: 1,
-        left_out: LeftOut::default(),
-        history: Vec::new(),
-        id,
+        ..Case::new(id, Category::DryRun, Severity::Info, now)
     };
     Notification::of(&case, now)
 }

@@ -87,6 +87,7 @@ async fn the_watch_is_not_called_while_an_alert_waits_too_long_or_nobody_knows()
     let heartbeat = watch.heartbeat();
     // It was written at 05:00:10.
     let outbox = MemoryOutbox::of(vec![alert("C1", 1)]);
+    outbox.route(&|_| vec!["bus".to_owned()]).await.unwrap();
     heartbeat.beat(&outbox, now()).await.unwrap();
     assert_eq!(watch.calls(), 0);
     outbox.state.lock().unwrap().outage = true;
