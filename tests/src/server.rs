@@ -129,14 +129,34 @@ pub fn moto() -> Server {
     Server::start(command, Stream::Stderr, "Running on http://")
 }
 
+/// fake-gcs-server, which stands in for Cloud Storage, with this empty bucket.
+pub fn fake_gcs(folder: &Path, bucket: &str) -> Server {
+    std::fs::create_dir_all(folder.join(bucket)).unwrap();
+    let address = free_address();
+    let (_, port) = address.rsplit_once(':').unwrap();
+    let mut command = command("fake-gcs-server");
+    command.args(["-scheme", "http", "-host", "127.0.0.1", "-port", port]);
+    command
+        .arg("-data")
+        .arg(folder)
+        .args(["-backend", "memory"]);
+    let mut server = Server::start(command, Stream::Stderr, "server started at ");
+    server.address = address;
+    server
+}
+
+/// An address whose port was free just now, for servers that take no port 0.
+fn free_address() -> String {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    free.local_addr().unwrap().to_string()
+}
+
 /// Google's emulator of Pub/Sub. It takes no port 0, so the port is one that was free just now.
 ///
 /// # Panics
 /// If no port is free.
 pub fn pubsub_emulator() -> Server {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = free.local_addr().unwrap().to_string();
-    drop(free);
+    let address = free_address();
     let (_, port) = address.rsplit_once(':').unwrap();
     let mut command = command("pubsub-emulator");
     command.args(["--host=127.0.0.1", &format!("--port={port}")]);

@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::rule::SignerFor;
 
 /// Where the passphrase of an encrypted key is looked for.
-const PASSPHRASE: &str = "POSTERN_KEY_PASSPHRASE";
+const PASSPHRASE: &str = secret::KEY_PASSPHRASE;
 
 /// Where a private key is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use postern_core::event::AuditEvent;
 
 use self::envelope::Opened;
+pub(crate) use self::lines::read_line;
 use crate::classify::{Observed, classify, unreadable};
 use crate::detection::Catalogue;
 use crate::parse::split::{self, Assembly, GivenUp, Taken};

@@ -1,34 +1,40 @@
 //! The ledger: signs what the journal is by now, exports it, and verifies an export with nothing but
 //! the public key.
 
+mod anchors;
+mod broken;
 mod export;
+mod form;
+mod gaps;
+mod last;
+pub mod pack;
 mod verify;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
-use postern_core::attestor::SignatureAlgorithm;
 use postern_core::ledger::checkpoint::{NoteError, check_origin};
 use postern_core::ledger::{Checkpoint, SignedNote, tree};
 use postern_core::ports::{Head, LedgerStore, Signer, SignerKey, Unavailable};
-use postern_host::config;
-use postern_host::environment::Environment;
-use postern_host::secret;
 use postern_verify::NoteKey;
-use postern_verify::signer::SoftwareSigner;
-use secrecy::ExposeSecret as _;
 
-pub use self::export::{Growth, NotExported, Selection, export, export_one, export_page};
-pub use self::verify::{Broken, Earlier, Gap, NotVerified, Verified, Verifier, verify};
+pub use self::anchors::Anchors;
+pub use self::broken::Broken;
+pub use self::export::{NotExported, export, export_page};
+pub use self::form::Selection;
+pub use self::gaps::{Gap, GapKind, Gaps};
+pub use self::last::{NotSigned, last_signed};
+pub use self::verify::{Earlier, NotVerified, Verified, Verifier, verify};
 
 /// Signs checkpoints of a ledger.
 pub struct Ledger {
     store: Arc<dyn LedgerStore>,
     origin: String,
     signer: Arc<dyn Signer>,
-    /// When a tick last signed, in seconds.
-    ticked: AtomicI64,
+    anchors: Anchors,
+    /// When a tick last signed, in seconds. Held while one is at it, so that checkpoints are published
+    /// in their order.
+    ticked: tokio::sync::Mutex<i64>,
 }
 
 /// How long a tick leaves the ledger alone, in seconds.
@@ -85,30 +91,16 @@ impl Ledger {
             store,
             origin,
             signer,
-            ticked: AtomicI64::new(i64::MIN),
+            anchors: Anchors::default(),
+            ticked: tokio::sync::Mutex::new(i64::MIN),
         })
     }
 
-    /// The one that a configuration names; `None` where nothing is to be signed.
-    ///
-    /// # Errors
-    /// If the key cannot be read, or is of another kind.
-    pub fn of_config(
-        config: &config::Ledger,
-        environment: &dyn Environment,
-        store: Arc<dyn LedgerStore>,
-    ) -> Result<Option<Self>, LedgerError> {
-        let Some(reference) = &config.key else {
-            return Ok(None);
-        };
-        let wrong = |error: &dyn std::fmt::Display| LedgerError::Key(error.to_string());
-        let key = secret::resolve(reference, environment).map_err(|error| wrong(&error))?;
-        let signer = SoftwareSigner::from_pem(key.expose_secret(), None, None);
-        let signer = signer.map_err(|error| wrong(&error))?;
-        if signer.algorithm() != Some(SignatureAlgorithm::EcdsaP256Sha256) {
-            return Err(LedgerError::Key("it is a key of another kind".to_owned()));
-        }
-        Self::new(store, &config.origin, Arc::new(signer)).map(Some)
+    /// Has what is signed by a [`tick`](Self::tick) kept elsewhere as well.
+    #[must_use]
+    pub fn anchored(mut self, anchors: Anchors) -> Self {
+        self.anchors = anchors;
+        self
     }
 
     /// Signs what was recorded, at most once a minute: for whoever calls often.
@@ -116,12 +108,21 @@ impl Ledger {
     /// # Errors
     /// As [`checkpoint`](Self::checkpoint), which is tried again by the next call.
     pub async fn tick(&self, now: Timestamp) -> Result<(), LedgerError> {
-        let last = self.ticked.load(Ordering::Relaxed);
+        let mut ticked = self.ticked.lock().await;
+        let last = *ticked;
         if (last..last.saturating_add(INTERVAL)).contains(&now.as_second()) {
             return Ok(());
         }
-        self.checkpoint(now).await?;
-        self.ticked.store(now.as_second(), Ordering::Relaxed);
+        let signed = self.checkpoint(now).await;
+        // What was signed before is kept elsewhere even if nothing more is signed.
+        if let Ok(note) = last_signed(&*self.store).await
+            && let Ok(checkpoint) = Checkpoint::parse(&note.text)
+        {
+            let note = note.to_string();
+            self.anchors.publish(checkpoint.size, &note, now).await;
+        }
+        signed?;
+        *ticked = now.as_second();
         Ok(())
     }
 
@@ -132,13 +133,17 @@ impl Ledger {
     /// See [`LedgerError`]. Nothing is ever signed that contradicts what was signed before.
     pub async fn checkpoint(&self, now: Timestamp) -> Result<SignedNote, LedgerError> {
         let head = self.store.grow().await?;
-        if let Some(last) = self.store.last_checkpoint().await? {
-            let note = SignedNote::parse(&last).map_err(LedgerError::Last)?;
-            let last = Checkpoint::parse(&note.text).map_err(LedgerError::Last)?;
-            self.extends(head, &last).await?;
-            if last.size == head.size {
-                return Ok(note);
+        match last_signed(&*self.store).await {
+            Ok(note) => {
+                let last = Checkpoint::parse(&note.text).map_err(LedgerError::Last)?;
+                self.extends(head, &last).await?;
+                if last.size == head.size {
+                    return Ok(note);
+                }
             }
+            Err(NotSigned::Yet) => {}
+            Err(NotSigned::Unavailable(error)) => return Err(error.into()),
+            Err(NotSigned::Damaged(error)) => return Err(LedgerError::Last(error)),
         }
         let note = self.signed(head).await?;
         let text = note.to_string();

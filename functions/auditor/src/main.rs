@@ -10,10 +10,10 @@ use axum::{Json, Router};
 use jiff::Timestamp;
 use postern_auditor::case::Rules;
 use postern_auditor::detection::Catalogue;
-use postern_auditor::ledger::Ledger;
+use postern_auditor::ledger::{Anchors, Ledger};
 use postern_auditor::sources::{Fetched, Sources};
 use postern_auditor::{Auditor, Believed, Watch, http};
-use postern_core::ports::Unavailable;
+use postern_core::ports::{LedgerStore, Unavailable};
 use postern_host::auth::Identity;
 use postern_host::config::{Config, Right};
 use postern_host::environment::{Platform, Process};
@@ -49,8 +49,7 @@ async fn run() -> Result<(), StartError> {
     let auditor = Auditor::new(store.clone(), catalogue, believed)
         .watching(Watch::from(&config))
         .with_rules(rules);
-    let ledger = Ledger::of_config(&config.ledger, &Process, store.clone());
-    let auditor = auditor.signing(ledger.map_err(|error| StartError::Function(error.to_string()))?);
+    let auditor = auditor.signing(ledger(&config, store.clone()).await?);
     let auditor = match postern_wiring::appraiser(&config)? {
         Some(gate) => auditor.with_appraiser(gate),
         None => auditor,
@@ -135,6 +134,21 @@ fn sources(
         Arc::new(adapters.store.clone()),
         &config.audit,
     ))
+}
+
+/// Who signs the record, where the configuration names a key.
+async fn ledger(
+    config: &Config,
+    store: Arc<dyn LedgerStore>,
+) -> Result<Option<Ledger>, StartError> {
+    let Some(key) = &config.ledger.key else {
+        return Ok(None);
+    };
+    let signer = postern_wiring::note_signer(key, &Process).await?;
+    let ledger = Ledger::new(store, &config.ledger.origin, signer);
+    let ledger = ledger.map_err(|error| StartError::Function(error.to_string()))?;
+    let anchors = postern_wiring::anchors(config).await?;
+    Ok(Some(ledger.anchored(Anchors::new(anchors))))
 }
 
 fn lookout(adapters: &Adapters, auditor: Arc<Auditor>) -> Lookout {

@@ -12,10 +12,11 @@ use jiff::Timestamp;
 use postern_attestor::{Attestor, AttestorParts, rules};
 use postern_auditor::case::Rules;
 use postern_auditor::detection::Catalogue;
-use postern_auditor::ledger::Ledger;
+use postern_auditor::ledger::{Anchors, Ledger};
 use postern_auditor::sources::{Fetched, Sources};
 use postern_auditor::{Auditor, Believed, Watch};
 use postern_core::decision::Decision;
+use postern_core::ports::LedgerStore;
 use postern_gate::{DecisionObserver, Gate, GateOptions, GateParts};
 use postern_host::auth::{Authenticator, Identity, authenticated};
 use postern_host::config::{Access, Config, Right};
@@ -100,7 +101,7 @@ pub(crate) async fn assemble(
         }
         false => None,
     };
-    let auditor = Arc::new(auditor(config, environment, &adapters, notifier.clone())?);
+    let auditor = Arc::new(auditor(config, environment, &adapters, notifier.clone()).await?);
     let sources = match only.contains(&Function::Auditor) {
         true => sources(config, environment, &adapters, &auditor)?,
         false => Sources::default(),
@@ -261,7 +262,7 @@ async fn attestor(
     Ok(Attestor::new(parts, rules))
 }
 
-fn auditor(
+async fn auditor(
     config: &Config,
     environment: &dyn Environment,
     adapters: &Adapters,
@@ -271,12 +272,12 @@ fn auditor(
     let store = Arc::new(adapters.store.clone());
     // A gate of its own: nobody deploys through it, so nobody is told of what it thinks.
     let appraiser = gate(config, adapters, Arc::new(Nobody))?;
-    let ledger = Ledger::of_config(&config.ledger, environment, store.clone());
+    let ledger = ledger(config, environment, store.clone()).await?;
     let auditor = Auditor::new(store, catalogue, Believed::from(&config.audit))
         .watching(Watch::from(config))
         .with_rules(case_rules(config)?)
         .with_appraiser(Arc::new(appraiser))
-        .signing(ledger.map_err(Failure::mistake)?);
+        .signing(ledger);
     let auditor = match postern_wiring::runtime(config)? {
         Some(runtime) => auditor.with_runtime(runtime),
         None => auditor,
@@ -285,6 +286,22 @@ fn auditor(
         Some(notifier) => auditor.on_alert(move || notifier.wake()),
         None => auditor,
     })
+}
+
+/// Who signs the record, where the configuration names a key.
+async fn ledger(
+    config: &Config,
+    environment: &dyn Environment,
+    store: Arc<dyn LedgerStore>,
+) -> Result<Option<Ledger>, Failure> {
+    let Some(key) = &config.ledger.key else {
+        return Ok(None);
+    };
+    let signer = postern_wiring::note_signer(key, environment).await?;
+    let ledger = Ledger::new(store, &config.ledger.origin, signer);
+    let anchors = postern_wiring::anchors(config).await?;
+    let ledger = ledger.map_err(Failure::mistake)?;
+    Ok(Some(ledger.anchored(Anchors::new(anchors))))
 }
 
 /// The rules that cases are walked by, with the owners that the configuration names.

@@ -5,6 +5,7 @@
 //! drops the future when it passes: no port does anything that must not be dropped half-way, but
 //! for the writes, which are atomic.
 
+mod anchor;
 mod appraisal;
 mod cases;
 mod estate;
@@ -17,13 +18,14 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+pub use self::anchor::Anchor;
 pub use self::appraisal::{Appraisal, AppraisedEvidence, AppraisedImage, Appraiser};
 pub use self::cases::CaseFilter;
 pub use self::estate::{
     AuditConfig, BinaryAuthorizationConstraint, CloudRunWorkload, Cluster, EstateReader,
     LogExclusion, LogSink, TopicSubscription, WorkloadKind,
 };
-pub use self::ledger::{Head, Inclusion, LedgerStore};
+pub use self::ledger::{Head, Inclusion, Leaf, LedgerStore};
 pub use self::runtime::{RunningRevision, Runtime, RuntimeState};
 use crate::attestor::{Attestor, AttestorName, NoteName};
 use crate::case::{Case, Drill};

@@ -8,6 +8,9 @@ use thiserror::Error;
 use crate::config::SecretReference;
 use crate::environment::Environment;
 
+/// The environment variable with the passphrase of an encrypted private key.
+pub const KEY_PASSPHRASE: &str = "POSTERN_KEY_PASSPHRASE";
+
 /// The longest secret that is read from a file, in bytes.
 const LIMIT: u64 = 64 * 1024;
 

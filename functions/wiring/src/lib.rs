@@ -2,11 +2,13 @@
 //! themselves know no adapter.
 
 mod adapters;
+mod anchors;
 mod appraiser;
 mod fetched;
 mod inspected;
 pub mod inspection;
 mod lookout;
+mod note_signer;
 mod owners;
 mod process;
 mod registry;
@@ -14,10 +16,12 @@ mod sources;
 mod trust;
 
 pub use adapters::Adapters;
+pub use anchors::anchors;
 pub use appraiser::appraiser;
 pub use fetched::{estate, log_reader, runtime, subscriptions};
 pub use inspected::inspect_router;
 pub use lookout::{Found, Looked, Lookout, outage, tick_router};
+pub use note_signer::note_signer;
 pub use owners::owners_file;
 pub use process::{Part, StartError, announce, bind, run, start};
 pub use registry::registry;

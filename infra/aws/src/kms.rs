@@ -75,10 +75,19 @@ impl KmsKey {
         let keys = &attestor.user_owned_grafeas_note.public_keys;
         KmsSigner {
             key: Arc::clone(self),
-            candidates: keys
-                .iter()
-                .filter_map(|key| key.pkix_public_key.clone())
-                .collect(),
+            by: By::Attestor(
+                keys.iter()
+                    .filter_map(|key| key.pkix_public_key.clone())
+                    .collect(),
+            ),
+        }
+    }
+
+    /// A signer with this key in nobody's name, by this algorithm.
+    pub fn signer_by(self: &Arc<Self>, algorithm: SignatureAlgorithm) -> KmsSigner {
+        KmsSigner {
+            key: Arc::clone(self),
+            by: By::Algorithm(algorithm),
         }
     }
 
@@ -148,26 +157,36 @@ fn complete(answer: GetPublicKeyOutput) -> Option<PublicHalf> {
     })
 }
 
-/// Signs with a [`KmsKey`] in the name of one attestor.
+/// Signs with a [`KmsKey`] by one algorithm.
 #[derive(Debug)]
 pub struct KmsSigner {
     key: Arc<KmsKey>,
-    candidates: Vec<PkixPublicKey>,
+    by: By,
+}
+
+/// Who says which algorithm it is.
+#[derive(Debug)]
+enum By {
+    /// The attestor in whose name is signed, by these public keys.
+    Attestor(Vec<PkixPublicKey>),
+    /// Whoever made the signer.
+    Algorithm(SignatureAlgorithm),
 }
 
 impl KmsSigner {
-    /// The algorithm that the attestor states for this key.
+    /// The algorithm to sign by, if the key has it.
     fn algorithm(&self, public: &PublicHalf) -> Result<SigningAlgorithmSpec, String> {
-        let stated = self
-            .candidates
-            .iter()
-            .find(|key| der_of_pem(&key.public_key_pem).as_ref() == Some(&public.der))
-            .map(|key| key.signature_algorithm)
-            .ok_or("the attestor has no such key; add it, or name the key that it has")?;
+        let (stated, who, remedy) = match &self.by {
+            By::Attestor(keys) => {
+                let stated = stated(keys, public)?;
+                (stated, "the attestor states", "correct the attestor")
+            }
+            By::Algorithm(algorithm) => (*algorithm, "what is signed takes", "name another key"),
+        };
         let algorithm = in_kms(stated);
         if !public.algorithms.contains(&algorithm) {
             return Err(format!(
-                "the attestor states {stated}, and the key signs by {} only; correct the attestor",
+                "{who} {stated}, and the key signs by {} only; {remedy}",
                 names(&public.algorithms)
             ));
         }
@@ -192,6 +211,14 @@ impl Signer for KmsSigner {
     async fn public_key(&self) -> Result<SignerKey, Unavailable> {
         self.key.public_key().await
     }
+}
+
+/// The algorithm that an attestor states for this key.
+fn stated(keys: &[PkixPublicKey], public: &PublicHalf) -> Result<SignatureAlgorithm, &'static str> {
+    keys.iter()
+        .find(|key| der_of_pem(&key.public_key_pem).as_ref() == Some(&public.der))
+        .map(|key| key.signature_algorithm)
+        .ok_or("the attestor has no such key; add it, or name the key that it has")
 }
 
 fn names(algorithms: &[SigningAlgorithmSpec]) -> String {

@@ -1,4 +1,4 @@
-//! Amazon Web Services behind the core's ports: AWS KMS signs, Amazon ECR lets in.
+//! Amazon Web Services behind the core's ports: AWS KMS signs, Amazon ECR lets in, Amazon S3 keeps.
 //!
 //! Credentials, region and endpoints come from the standard chain of the AWS SDK: environment,
 //! profile, container and instance metadata; `AWS_ENDPOINT_URL` and its per-service forms point
@@ -8,9 +8,11 @@ mod ecr;
 mod failure;
 mod kms;
 mod reference;
+mod s3;
 mod session;
 
 pub use ecr::EcrCredentials;
 pub use kms::{KmsKey, KmsSigner};
 pub use reference::{KmsReference, KmsReferenceError};
+pub use s3::BucketAnchor;
 pub use session::Session;

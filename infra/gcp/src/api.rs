@@ -57,6 +57,15 @@ enum Tried {
     Never(Unavailable),
     /// The API says that there is no such thing.
     Absent(Unavailable),
+    /// The API says that what was said to be so is not (412).
+    Unmet,
+}
+
+/// What is sent.
+#[derive(Clone, Copy)]
+struct Body<'a> {
+    kind: &'static str,
+    bytes: &'a [u8],
 }
 
 impl Api {
@@ -101,10 +110,34 @@ impl Api {
     ) -> Result<T, Unavailable> {
         let body = body.map(serde_json::to_vec).transpose();
         let body = body.map_err(|error| self.failed(call, error))?;
-        match self.tried(call, body.as_deref()).await {
+        let body = body.as_deref().map(|bytes| Body {
+            kind: "application/json",
+            bytes,
+        });
+        match self.tried(call, body).await {
             Tried::Done(answer) => self.read(call, &answer),
-            Tried::Again(_, error) => Err(Unavailable::new(self.name(), error)),
-            Tried::Never(error) | Tried::Absent(error) => Err(error),
+            tried => Err(self.not_done(call, tried)),
+        }
+    }
+
+    /// Sends a text under a condition; `false` if the API says that the condition is not met.
+    pub(crate) async fn send_if(&self, call: &Call<'_>, text: &str) -> Result<bool, Unavailable> {
+        let body = Body {
+            kind: "text/plain; charset=utf-8",
+            bytes: text.as_bytes(),
+        };
+        match self.tried(call, Some(body)).await {
+            Tried::Done(_) => Ok(true),
+            Tried::Unmet => Ok(false),
+            tried => Err(self.not_done(call, tried)),
+        }
+    }
+
+    /// Gets something as it is, whatever it is.
+    pub(crate) async fn fetch(&self, call: &Call<'_>) -> Result<Vec<u8>, Unavailable> {
+        match self.tried(call, None).await {
+            Tried::Done(answer) => Ok(answer),
+            tried => Err(self.not_done(call, tried)),
         }
     }
 
@@ -115,9 +148,16 @@ impl Api {
     ) -> Result<Option<T>, Unavailable> {
         match self.tried(call, None).await {
             Tried::Done(answer) => self.read(call, &answer).map(Some),
-            Tried::Again(_, error) => Err(Unavailable::new(self.name(), error)),
-            Tried::Never(error) => Err(error),
             Tried::Absent(_) => Ok(None),
+            tried => Err(self.not_done(call, tried)),
+        }
+    }
+
+    fn not_done(&self, call: &Call<'_>, tried: Tried) -> Unavailable {
+        match tried {
+            Tried::Again(_, error) => Unavailable::new(self.name(), error),
+            Tried::Never(error) | Tried::Absent(error) => error,
+            Tried::Unmet | Tried::Done(_) => self.failed(call, "it answered something else"),
         }
     }
 
@@ -129,7 +169,7 @@ impl Api {
     }
 
     /// Tries until it is done, will never be, or was tried often enough.
-    async fn tried(&self, call: &Call<'_>, body: Option<&[u8]>) -> Tried {
+    async fn tried(&self, call: &Call<'_>, body: Option<Body<'_>>) -> Tried {
         let mut state = RetryState::new(true);
         loop {
             state = state.clone().set_attempt_count(state.attempt_count + 1);
@@ -145,7 +185,7 @@ impl Api {
         }
     }
 
-    async fn once(&self, call: &Call<'_>, body: Option<&[u8]>) -> Tried {
+    async fn once(&self, call: &Call<'_>, body: Option<Body<'_>>) -> Tried {
         let mut url = self.endpoint.at(call.path);
         with_query(&mut url, call.query);
         let mut request = self.client.request(call.method.clone(), url);
@@ -158,8 +198,8 @@ impl Api {
         }
         if let Some(body) = body {
             request = request
-                .header(CONTENT_TYPE, "application/json")
-                .body(body.to_vec());
+                .header(CONTENT_TYPE, body.kind)
+                .body(body.bytes.to_vec());
         }
         let again = |error: reqwest::Error| {
             Tried::Again(None, format!("{}: {}", call.access.resource, told(&error)))
@@ -174,6 +214,7 @@ impl Api {
             let refusal = Refusal::parse(&start(&mut response).await);
             let explained = refusal.explain(status.as_u16(), &call.access);
             return match status {
+                StatusCode::PRECONDITION_FAILED => Tried::Unmet,
                 StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
                     Tried::Again(asked, explained)
                 }

@@ -13,6 +13,7 @@ mod pubsub;
 mod refusal;
 mod resource;
 mod run;
+mod storage;
 #[cfg(test)]
 mod testing;
 
@@ -23,3 +24,4 @@ pub use logging::{LOGGING, Logging};
 pub use pubsub::{PUBSUB, Subscription, SubscriptionError};
 pub use resource::ResourceError;
 pub use run::{CloudRun, RUN};
+pub use storage::{BucketAnchor, BucketAnchorError, STORAGE};

@@ -4,12 +4,14 @@
 //! whenever they change. A file that has become unreadable or wrong is an outage from then on: what
 //! it said before no longer counts.
 
+mod anchor;
 mod occurrences;
 mod trust;
 mod watched;
 
 use std::path::{Path, PathBuf};
 
+pub use anchor::FileAnchor;
 pub use occurrences::FileAttestations;
 pub use trust::TrustFiles;
 

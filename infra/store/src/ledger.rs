@@ -7,7 +7,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use postern_core::ledger::{Frontier, Hash, Node, Span, tree};
-use postern_core::ports::{Head, Inclusion, LedgerStore, Unavailable};
+use postern_core::ports::{Head, Inclusion, Leaf, LedgerStore, Unavailable};
 
 use crate::error::StoreError;
 use crate::rows::{Transaction, micros};
@@ -30,11 +30,17 @@ impl LedgerStore for Store {
         self.answer(self.prove_entry(id, size)).await
     }
 
-    async fn prove_growth(&self, old: u64, size: u64) -> Result<Option<Vec<Hash>>, Unavailable> {
-        self.answer(self.prove_prefix(old, size)).await
+    async fn prove_place(&self, index: u64, size: u64) -> Result<Option<Vec<Hash>>, Unavailable> {
+        self.answer(self.prove_spans(tree::inclusion(index, size), size))
+            .await
     }
 
-    async fn leaves(&self, from: u64, limit: u32) -> Result<Vec<Vec<u8>>, Unavailable> {
+    async fn prove_growth(&self, old: u64, size: u64) -> Result<Option<Vec<Hash>>, Unavailable> {
+        self.answer(self.prove_spans(tree::consistency(old, size), size))
+            .await
+    }
+
+    async fn leaves(&self, from: u64, limit: u32) -> Result<Vec<Leaf>, Unavailable> {
         self.answer(self.read_leaves(from, limit)).await
     }
 
@@ -118,26 +124,35 @@ impl Store {
         }))
     }
 
-    async fn prove_prefix(&self, old: u64, size: u64) -> Result<Option<Vec<Hash>>, StoreError> {
-        let mut transaction = self.begin_reading().await?;
-        let Some(spans) = tree::consistency(old, size) else {
+    async fn prove_spans(
+        &self,
+        spans: Option<Vec<Span>>,
+        size: u64,
+    ) -> Result<Option<Vec<Hash>>, StoreError> {
+        let Some(spans) = spans else {
             return Ok(None);
         };
+        let mut transaction = self.begin_reading().await?;
         if size > tree_size(&mut transaction).await? {
             return Ok(None);
         }
         Ok(Some(span_hashes(&mut transaction, &spans).await?))
     }
 
-    async fn read_leaves(&self, from: u64, limit: u32) -> Result<Vec<Vec<u8>>, StoreError> {
-        let leaves = sqlx::query_scalar(
-            "SELECT canonical FROM entries WHERE position > $1 ORDER BY position LIMIT $2",
+    async fn read_leaves(&self, from: u64, limit: u32) -> Result<Vec<Leaf>, StoreError> {
+        let rows: Vec<(i64, Vec<u8>, Vec<u8>)> = sqlx::query_as(
+            "SELECT position, canonical, leaf_hash FROM entries
+             WHERE position > $1 ORDER BY position LIMIT $2",
         )
         .bind(signed(from))
         .bind(i64::from(limit))
         .fetch_all(self.readers().await?)
         .await?;
-        Ok(leaves)
+        let leaf = |(position, canonical, leaf): (i64, _, Vec<u8>)| {
+            let hash = hash(position, &leaf)?;
+            Ok(Leaf { canonical, hash })
+        };
+        rows.into_iter().map(leaf).collect()
     }
 }
 
@@ -284,10 +299,14 @@ mod tests {
             assert_eq!(found.index, n);
             let proven = tree::is_included(&found.canonical, n, 29, new.root, &found.proof);
             assert!(proven, "{n}");
+            let by_place = store.prove_place(n, 29).await.unwrap();
+            assert_eq!(by_place, Some(found.proof));
         }
         assert_eq!(store.prove("01-00020", 11).await.unwrap(), None);
         assert_eq!(store.prove("01-00020", 64).await.unwrap(), None);
         assert_eq!(store.prove("nobody", 29).await.unwrap(), None);
+        assert_eq!(store.prove_place(29, 29).await.unwrap(), None);
+        assert_eq!(store.prove_place(20, 64).await.unwrap(), None);
     }
 
     #[tokio::test]
@@ -299,7 +318,8 @@ mod tests {
         let leaves = store.leaves(0, u32::MAX).await.unwrap();
         let mut frontier = Frontier::default();
         for leaf in &leaves {
-            frontier.push(tree::leaf_hash(leaf));
+            assert_eq!(tree::leaf_hash(&leaf.canonical), leaf.hash);
+            frontier.push(leaf.hash);
         }
         assert_eq!(frontier.root(), head.root);
     }

@@ -6,6 +6,7 @@ use postern_core::personal::Sealed;
 
 use crate::error::StoreError;
 use crate::rows::{Transaction, json, parse};
+use crate::store::Store;
 
 /// Texts by the position of their entry and their commitment.
 #[derive(Debug, Default)]
@@ -36,6 +37,33 @@ impl Texts {
     /// The text that a commitment in an entry stands for; `None` if it was erased, or is none.
     pub(crate) fn of(&self, position: i64, commitment: &str) -> Option<String> {
         self.0.get(&(position, commitment.to_owned())).cloned()
+    }
+}
+
+impl Store {
+    /// What stands behind the commitments of the entry at this place of the tree, from 0. What was erased
+    /// is not among it.
+    ///
+    /// # Errors
+    /// If the store cannot be read, or what it holds is not what was written.
+    pub async fn disclosed(&self, index: u64) -> Result<Vec<Sealed>, StoreError> {
+        let position = i64::try_from(index).unwrap_or(i64::MAX).saturating_add(1);
+        let rows: Vec<(String, Vec<u8>, String)> = sqlx::query_as(
+            "SELECT commitment, salt, body FROM personal WHERE position = $1 ORDER BY commitment",
+        )
+        .bind(position)
+        .fetch_all(self.readers().await?)
+        .await?;
+        let sealed = |(commitment, salt, body): (String, Vec<u8>, String)| {
+            let salt = salt.try_into();
+            let wrong = |_| StoreError::row("a text about a person", "its salt is none");
+            Ok(Sealed {
+                commitment,
+                salt: salt.map_err(wrong)?,
+                text: parse("a text about a person", &body)?,
+            })
+        };
+        rows.into_iter().map(sealed).collect()
     }
 }
 

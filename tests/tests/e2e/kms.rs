@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::support::{IMAGE, World, attestor, http};
 
 /// One call of the KMS API, as any client makes it.
-fn kms(moto: &Server, operation: &str, body: &Value) -> Value {
+pub(crate) fn kms(moto: &Server, operation: &str, body: &Value) -> Value {
     let target = format!("TrentService.{operation}");
     let headers = [
         ("content-type", "application/x-amz-json-1.1"),
@@ -53,7 +53,7 @@ fn key(world: &World, moto: &Server, spec: &str, algorithm: &str) -> String {
     id
 }
 
-fn pem(der: &Path) -> String {
+pub(crate) fn pem(der: &Path) -> String {
     let mut openssl = Command::new("openssl");
     let pem = postern_tests::run(
         openssl

@@ -13,16 +13,16 @@ use serde_json::{Value, json};
 use crate::audit::{config, serve};
 use crate::support::{World, attestor, http};
 
-const ORIGIN: &str = "postern.example.com/synthetic";
+pub(crate) const ORIGIN: &str = "postern.example.com/synthetic";
 
-struct Scene {
-    world: World,
-    key: KeyPair,
+pub(crate) struct Scene {
+    pub(crate) world: World,
+    pub(crate) key: KeyPair,
 }
 
 impl Scene {
     /// A data directory with so many entries, or nothing without `openssl`.
-    fn of(entries: usize) -> Option<Self> {
+    pub(crate) fn of(entries: usize) -> Option<Self> {
         if !have(&["openssl"]) {
             return None;
         }
@@ -33,7 +33,7 @@ impl Scene {
         Some(scene)
     }
 
-    fn record(&self, numbers: std::ops::Range<usize>) {
+    pub(crate) fn record(&self, numbers: std::ops::Range<usize>) {
         for number in numbers {
             let digest = format!("sha256:{number:064}");
             let words = ["revoke", &digest, "--reason", "synthetic", "--data", "data"];
@@ -57,19 +57,19 @@ impl Scene {
     }
 
     /// Signs, and keeps the checkpoint in a file of this name.
-    fn keep(&self, name: &str) -> String {
+    pub(crate) fn keep(&self, name: &str) -> String {
         let signed = self.sign();
         assert!(signed.status.success(), "{}", text(&signed.stderr));
         self.world.write(name, &signed.stdout);
         text(&signed.stdout)
     }
 
-    fn export(&self, further: &[&str]) -> String {
+    pub(crate) fn export(&self, further: &[&str]) -> String {
         let words = [&["ledger", "export", "--data", "data"], further].concat();
         text(&run(&mut self.world.postern(&words)))
     }
 
-    fn verify(&self, words: &[&str]) -> (Option<i32>, String) {
+    pub(crate) fn verify(&self, words: &[&str]) -> (Option<i32>, String) {
         let key = self.key.public.to_str().unwrap();
         let words = [&["ledger", "verify", "--key", key], words].concat();
         let said = output(&mut self.world.postern(&words));
@@ -77,7 +77,7 @@ impl Scene {
     }
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
@@ -127,6 +127,8 @@ fn an_export_is_enough_and_what_is_done_to_it_is_found() {
     for (done, changed) in [
         ("flipped", export.replacen("synthetic\"", "synthetiC\"", 1)),
         ("dropped", without(&export, 3)),
+        ("duplicated", twice(&export, 3)),
+        ("reordered", swapped(&export, 3)),
         ("truncated", without(&export, 9)),
         ("cut", export[..export.len() - 40].to_owned()),
         ("other size", export.replacen("\\n9\\n", "\\n8\\n", 1)),
@@ -205,9 +207,13 @@ fn a_server_proves_to_whoever_may_look() {
     assert_eq!(text(&get("/v1/ledger/checkpoint").body), note);
     scene.world.write("proof.ndjson", &get(&proof).body);
     assert_eq!(scene.verify(&["proof.ndjson"]).0, Some(0));
-    let growth = get(&format!("/v1/ledger/proofs?from={size}")).json();
-    assert_eq!(growth["checkpoint"].as_str(), Some(&*note), "{growth}");
-    assert!(!growth["proof"].as_array().unwrap().is_empty(), "{growth}");
+    let growth = get(&format!("/v1/ledger/proofs?from={size}"));
+    scene.world.write("growth.ndjson", &growth.body);
+    assert_eq!(growth.json()["checkpoint"].as_str(), Some(&*note));
+    let (exit, said) = scene.verify(&["growth.ndjson", "--checkpoint", "kept.txt"]);
+    assert_eq!(exit, Some(0), "{said}");
+    let begins = format!("begins with the checkpoint of {size} entries");
+    assert!(said.contains(&begins), "{said}");
     assert_eq!(get("/v1/ledger/proofs?from=9999").status, 400);
     assert_eq!(get("/v1/ledger/proofs").status, 400);
 }
@@ -230,6 +236,43 @@ fn a_server_signs_what_it_records() {
     );
     let (exit, said) = scene.verify(&["--data", "data"]);
     assert_eq!(exit, Some(0), "{said}");
+}
+
+fn twice(export: &str, line: usize) -> String {
+    let mut lines: Vec<_> = export.lines().collect();
+    lines.insert(line, lines[line]);
+    lines.join("\n") + "\n"
+}
+
+fn swapped(export: &str, line: usize) -> String {
+    let mut lines: Vec<_> = export.lines().collect();
+    lines.swap(line, line + 1);
+    lines.join("\n") + "\n"
+}
+
+#[test]
+fn a_proof_that_it_grew_needs_no_entries() {
+    let Some(scene) = Scene::of(4) else { return };
+    scene.keep("kept.txt");
+    scene.record(4..9);
+    scene.keep("now.txt");
+    let words = ["ledger", "prove", "--from", "kept.txt", "--data", "data"];
+    let proof = run(&mut scene.world.postern(&words));
+    scene.world.write("growth.ndjson", &proof);
+    let (exit, said) = scene.verify(&["growth.ndjson", "--checkpoint", "kept.txt"]);
+    assert_eq!(exit, Some(0), "{said}");
+    assert!(said.contains("begins with the checkpoint of 4"), "{said}");
+    assert_eq!(scene.verify(&["growth.ndjson"]).0, Some(2), "of what?");
+
+    // Whoever holds the key forks the record after two entries, and signs both heads.
+    std::fs::rename(scene.world.path("data"), scene.world.path("stolen")).unwrap();
+    scene.record(50..61);
+    scene.keep("forked.txt");
+    let forged = run(&mut scene.world.postern(&words));
+    scene.world.write("growth.ndjson", &forged);
+    let (exit, said) = scene.verify(&["growth.ndjson", "--checkpoint", "kept.txt"]);
+    assert_eq!(exit, Some(1), "{said}");
+    assert!(said.contains("not proven"), "{said}");
 }
 
 fn without(export: &str, line: usize) -> String {

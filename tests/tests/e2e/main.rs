@@ -9,6 +9,7 @@
     reason = "what goes wrong in a helper fails the test that called it"
 )]
 
+mod anchors;
 mod apart;
 mod appraised;
 mod audit;
@@ -22,6 +23,7 @@ mod kms;
 mod ledger;
 mod openpgp;
 mod outages;
+mod pack;
 mod peers;
 mod pkix;
 mod platforms;

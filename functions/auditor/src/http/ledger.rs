@@ -7,7 +7,7 @@ use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use postern_core::ledger::{Checkpoint, SignedNote};
+use postern_core::ledger::SignedNote;
 use postern_core::ports::LedgerStore;
 use postern_host::auth::Identity;
 use postern_host::config::Right;
@@ -15,7 +15,7 @@ use postern_host::problem::{Problem, quoted};
 use serde::Deserialize;
 
 use super::outage;
-use crate::ledger::{Growth, NotExported, export_one, export_page};
+use crate::ledger::{NotExported, NotSigned, Selection, export, export_page, last_signed};
 
 /// Entries that are given where nothing is said, and at most.
 const DEFAULT_LIMIT: u32 = 100;
@@ -72,54 +72,40 @@ struct Asked {
     from: Option<u64>,
 }
 
-/// `?entry=ID`: an export of that entry. `?from=SIZE`: that the checkpoint begins with an earlier one.
+/// `?entry=ID`: an export of that entry. `?from=SIZE`: one of no entry, which proves that the
+/// checkpoint begins with an earlier one.
 async fn proofs(
     State(store): Store,
     identity: Identity,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
     identity.require(Right::View)?;
-    let note = last(&*store).await?;
-    match asked {
+    let (selection, from) = match asked {
         Asked {
             entry: Some(id),
             from: None,
-        } => {
-            let mut lines = Vec::new();
-            let found = export_one(&*store, &note, &id, &mut lines).await;
-            if !found.map_err(not_exported)? {
-                return Err(not_signed(&id));
-            }
-            Ok(([(header::CONTENT_TYPE, NDJSON)], lines).into_response())
-        }
+        } => (Selection::entry(id), None),
         Asked {
             entry: None,
             from: Some(from),
-        } => {
-            let checkpoint = Checkpoint::parse(&note.text).map_err(damaged)?;
-            let growth = store.prove_growth(from, checkpoint.size).await;
-            let growth = growth.map_err(outage)?.ok_or_else(|| {
-                let detail = format!("the checkpoint has {} entries only", checkpoint.size);
-                bad_query(detail)
-            })?;
-            let growth = Growth::new(from, note.to_string(), &growth);
-            Ok(axum::Json(growth).into_response())
-        }
-        _ => Err(bad_query("say either `entry` or `from`".to_owned())),
-    }
+        } => (Selection::nothing(), Some(from)),
+        _ => return Err(bad_query("say either `entry` or `from`".to_owned())),
+    };
+    let note = last(&*store).await?;
+    let mut lines = Vec::new();
+    let written = export(&*store, &note, &selection, from.as_slice(), &mut lines).await;
+    written.map_err(not_exported)?;
+    Ok(([(header::CONTENT_TYPE, NDJSON)], lines).into_response())
 }
 
 async fn last(store: &dyn LedgerStore) -> Result<SignedNote, Problem> {
-    let note = store.last_checkpoint().await.map_err(outage)?;
-    let note = note.ok_or_else(|| {
-        Problem::new(
-            StatusCode::NOT_FOUND,
-            "NOT_SIGNED",
-            "no checkpoint was signed yet".to_owned(),
-        )
-        .remedy("postern ledger checkpoint --key KEY --data DIR")
-    })?;
-    SignedNote::parse(&note).map_err(damaged)
+    let signed = last_signed(store).await;
+    signed.map_err(|error| match error {
+        NotSigned::Unavailable(error) => outage(error),
+        NotSigned::Yet => Problem::new(StatusCode::NOT_FOUND, "NOT_SIGNED", error.to_string())
+            .remedy(NotSigned::REMEDY),
+        NotSigned::Damaged(_) => damaged(error),
+    })
 }
 
 /// What is recorded may not be signed yet.
@@ -143,6 +129,9 @@ fn damaged(error: impl std::fmt::Display) -> Problem {
 fn not_exported(error: NotExported) -> Problem {
     match error {
         NotExported::Unavailable(error) => outage(error),
+        NotExported::NoEntry(id) => not_signed(&id),
+        NotExported::Pruned(_) => Problem::new(StatusCode::GONE, "PRUNED", error.to_string()),
+        NotExported::Smaller { .. } => bad_query(error.to_string()),
         error => damaged(error),
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn documents(
 ) -> io::Result<()> {
     let mut line = Vec::new();
     let mut first = true;
-    while read_line(reader, &mut line)? {
+    while read_line(reader, &mut line, LINE_LIMIT)? {
         let document = line.trim_ascii();
         if document.is_empty() {
             continue;
@@ -40,10 +40,14 @@ pub(super) fn documents(
     Ok(())
 }
 
-/// One line, with its end; of one that is too long only its beginning, which is then unreadable.
+/// One line, with its end; of one that is longer than `limit` only its beginning, which is then unreadable.
 ///
 /// As `BufRead::read_until` does it, whose search for the end would take a twentieth of all the time.
-fn read_line(reader: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
+pub(crate) fn read_line(
+    reader: &mut dyn BufRead,
+    line: &mut Vec<u8>,
+    limit: usize,
+) -> io::Result<bool> {
     line.clear();
     loop {
         let read = match reader.fill_buf() {
@@ -53,7 +57,7 @@ fn read_line(reader: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
         };
         let end = memchr::memchr(b'\n', read);
         let taken = end.map_or(read.len(), |end| end + 1);
-        let room = LINE_LIMIT.saturating_sub(line.len());
+        let room = limit.saturating_sub(line.len());
         line.extend_from_slice(&read[..taken.min(room)]);
         reader.consume(taken);
         if end.is_some() || taken == 0 {

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use postern_core::entry::{Entry, Record};
 use postern_core::ledger::{Frontier, Hash, Node, Span};
-use postern_core::ports::Inclusion;
+use postern_core::ports::{Inclusion, Leaf};
 use postern_core::revocation::{Revocation, Revoked};
 use postern_verify::signer::{SoftwareSigner, generate_p256};
 
@@ -81,15 +81,24 @@ impl LedgerStore for Memory {
         }))
     }
 
+    async fn prove_place(&self, index: u64, size: u64) -> Result<Option<Vec<Hash>>, Unavailable> {
+        let spans = tree::inclusion(index, size);
+        Ok(spans.map(|spans| self.hashes(&spans, size)))
+    }
+
     async fn prove_growth(&self, old: u64, size: u64) -> Result<Option<Vec<Hash>>, Unavailable> {
         let spans = tree::consistency(old, size);
         Ok(spans.map(|spans| self.hashes(&spans, size)))
     }
 
-    async fn leaves(&self, from: u64, limit: u32) -> Result<Vec<Vec<u8>>, Unavailable> {
+    async fn leaves(&self, from: u64, limit: u32) -> Result<Vec<Leaf>, Unavailable> {
         let entries = self.entries.lock().unwrap();
         let rest = entries.iter().skip(from as usize);
-        Ok(rest.take(limit as usize).cloned().collect())
+        let leaf = |canonical: &Vec<u8>| Leaf {
+            canonical: canonical.clone(),
+            hash: tree::leaf_hash(canonical),
+        };
+        Ok(rest.take(limit as usize).map(leaf).collect())
     }
 
     async fn last_checkpoint(&self) -> Result<Option<String>, Unavailable> {
@@ -139,8 +148,17 @@ impl Scene {
     }
 
     async fn exported(&self, note: &SignedNote, selection: &Selection) -> Vec<String> {
+        self.exported_from(note, selection, &[]).await
+    }
+
+    async fn exported_from(
+        &self,
+        note: &SignedNote,
+        selection: &Selection,
+        from: &[u64],
+    ) -> Vec<String> {
         let mut bytes = Vec::new();
-        export(&*self.memory, note, selection, &mut bytes)
+        export(&*self.memory, note, selection, from, &mut bytes)
             .await
             .unwrap();
         let text = String::from_utf8(bytes).unwrap();
@@ -268,6 +286,102 @@ async fn a_replaced_tail_is_found_by_whoever_kept_a_checkpoint() {
     let lines = scene.exported(&note, &Selection::default()).await;
     assert!(scene.verified(&lines, &[]).is_ok());
     assert_eq!(scene.verified(&lines, &[kept]), Err(Broken::Earlier(20)));
+}
+
+#[tokio::test]
+async fn a_part_proves_that_the_ledger_begins_with_what_was_kept() {
+    let scene = scene(11);
+    let kept = scene.signed().await;
+    scene.memory.add(11, 30);
+    let note = scene.signed().await;
+    let verified = async |selection: &Selection, from: &[u64]| {
+        let lines = scene.exported_from(&note, selection, from).await;
+        scene.verified(&lines, std::slice::from_ref(&kept)).unwrap()
+    };
+    let part = Selection {
+        since: Some(entry(25).at),
+        ..Selection::default()
+    };
+    let of_part = verified(&part, &[11, 20]).await;
+    assert_eq!((of_part.entries, of_part.begins_with), (5, vec![11]));
+    assert_eq!(of_part.not_kept, [20]);
+    let without = verified(&part, &[]).await;
+    assert_eq!(
+        (without.begins_with, without.not_compared),
+        (vec![], vec![11])
+    );
+    let nothing = verified(&Selection::nothing(), &[11]).await;
+    assert_eq!((nothing.entries, nothing.begins_with), (0, vec![11]));
+    let lines = scene.exported(&note, &part).await;
+    let same = scene.verified(&lines, std::slice::from_ref(&note)).unwrap();
+    assert_eq!(same.begins_with, [30], "the same checkpoint needs no proof");
+}
+
+#[tokio::test]
+async fn a_hash_stands_for_what_was_pruned_and_that_is_said() {
+    let scene = scene(6);
+    let note = scene.signed().await;
+    let mut lines = scene.exported(&note, &Selection::default()).await;
+    let hash = tree::leaf_hash(&scene.memory.entries.lock().unwrap()[2]);
+    let hash = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, hash);
+    lines[3] = format!(r#"{{"index":2,"hash":"{hash}"}}"#);
+    let verified = scene.verified(&lines, &[]).unwrap();
+    assert_eq!((verified.entries, verified.pruned), (5, 1));
+    lines[3] = lines[3].replace(&hash[..4], "AAAA");
+    assert_eq!(scene.verified(&lines, &[]), Err(Broken::Root(6)));
+    lines[3] = r#"{"index":2}"#.to_owned();
+    assert!(matches!(
+        scene.verified(&lines, &[]),
+        Err(Broken::Line { .. })
+    ));
+}
+
+#[tokio::test]
+async fn what_was_forked_is_not_proven_to_have_grown() {
+    let scene = scene(20);
+    let kept = scene.signed().await;
+    let cut = Verifier::new(
+        scene.exported(&kept, &Selection::nothing()).await[0].as_bytes(),
+        &scene.key,
+        &[Earlier(kept.clone())],
+    );
+    assert!(cut.is_ok());
+    let forged = Memory::of(10);
+    forged.add(110, 135);
+    *scene.memory.entries.lock().unwrap() = forged.entries.lock().unwrap().clone();
+    *scene.memory.checkpoint.lock().unwrap() = None;
+    let forged = scene.signed().await;
+    let nothing = Selection::nothing();
+    let lines = scene.exported_from(&forged, &nothing, &[20]).await;
+    let kept = std::slice::from_ref(&kept);
+    assert_eq!(scene.verified(&lines, kept), Err(Broken::Growth(20)));
+    let garbled = vec![lines[0].replace("\"proof\":[\"", "\"proof\":[\"AAAA")];
+    assert_eq!(scene.verified(&garbled, kept), Err(Broken::Growth(20)));
+}
+
+#[tokio::test]
+async fn kept_checkpoints_that_contradict_each_other_or_the_ledger_are_found() {
+    let scene = scene(20);
+    let kept = scene.signed().await;
+    *scene.memory.entries.lock().unwrap() = Memory::of(12).entries.lock().unwrap().clone();
+    *scene.memory.checkpoint.lock().unwrap() = None;
+    let shorter = scene.signed().await;
+    let lines = scene.exported(&shorter, &Selection::default()).await;
+    let cut = Broken::Cut { kept: 20, size: 12 };
+    assert_eq!(scene.verified(&lines, &[kept.clone()]), Err(cut));
+    let forged = Memory::of(0);
+    forged.add(110, 130);
+    *scene.memory.entries.lock().unwrap() = forged.entries.lock().unwrap().clone();
+    *scene.memory.checkpoint.lock().unwrap() = None;
+    let fork = scene.signed().await;
+    scene.memory.add(130, 140);
+    *scene.memory.checkpoint.lock().unwrap() = None;
+    let now = scene.signed().await;
+    let lines = scene.exported(&now, &Selection::default()).await;
+    assert_eq!(
+        scene.verified(&lines, &[fork, kept]),
+        Err(Broken::Forked(20))
+    );
 }
 
 #[tokio::test]

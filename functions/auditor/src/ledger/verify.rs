@@ -1,91 +1,21 @@
 //! Verifying an export, with nothing but a public key: what can be proven is, and what cannot is said.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, Read as _};
+use std::io::{self, BufRead};
 
 use jiff::Timestamp;
-use postern_core::entry::{Entry, Record};
-use postern_core::ledger::checkpoint::NoteError;
+use postern_core::entry::Entry;
 use postern_core::ledger::{Checkpoint, Frontier, Hash, SignedNote, tree};
 use postern_verify::NoteKey;
+use serde::Deserialize as _;
 
-use super::export::{Header, KIND, Line, Selection, hashes};
+use super::broken::Broken;
+use super::form::{API_VERSION, Growth, Header, KIND, Line, Selection};
+use super::gaps::Gaps;
+use crate::input::read_line;
 
 /// The longest line that is read, in bytes.
-const LINE_LIMIT: u64 = 16 * 1024 * 1024;
-/// The most gaps that are named; the rest is counted.
-const GAPS_NAMED: usize = 100;
-/// Findings that say that events are missing.
-const GAPS: [&str; 4] = [
-    "postern.audit.gap",
-    "postern.audit.silence",
-    "postern.audit.incomplete-entry",
-    "postern.audit.unreadable-entry",
-];
-
-/// The first thing that does not add up.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Broken {
-    /// The first line says nothing that this version knows.
-    #[error("the first line is not that of an export of postern/v1: {0}")]
-    Header(String),
-    /// The checkpoint cannot be read.
-    #[error("the checkpoint: {0}")]
-    Note(#[from] NoteError),
-    /// Nobody with this key signed it.
-    #[error("the checkpoint of {0:?} has no valid signature of this key")]
-    Signature(String),
-    /// A line is no entry.
-    #[error("line {line} holds no entry: {reason}")]
-    Line {
-        /// Which, from 1.
-        line: u64,
-        /// Why.
-        reason: String,
-    },
-    /// An entry is not what was recorded.
-    #[error("entry {index} cannot be read: {reason}")]
-    Entry {
-        /// Its place.
-        index: u64,
-        /// Why.
-        reason: String,
-    },
-    /// Written in another way than it is hashed: something may be hidden in it.
-    #[error("entry {0} is not in its canonical form (RFC 8785)")]
-    NotCanonical(u64),
-    /// An entry is missing, twice there, or out of order.
-    #[error(
-        "entry {expected} should come here, and {found} does: one is missing, twice there or misplaced"
-    )]
-    Order {
-        /// What should come.
-        expected: u64,
-        /// What came.
-        found: u64,
-    },
-    /// There are fewer entries than were signed, or more.
-    #[error("{size} entries were signed, and {have} are there")]
-    Shorter {
-        /// Signed.
-        size: u64,
-        /// There.
-        have: u64,
-    },
-    /// The entries are not those that were signed.
-    #[error("the {0} entries do not add up to the root that was signed: one was changed")]
-    Root(u64),
-    /// A proof does not lead to the root.
-    #[error("entry {0} was changed, or is not proven to stand in what was signed")]
-    Proof(u64),
-    /// The ledger does not begin with a checkpoint that somebody kept.
-    #[error(
-        "the ledger does not begin with the {0} entries of the checkpoint that was kept: its past was \
-         changed or replaced"
-    )]
-    Earlier(u64),
-}
+pub(super) const LINE_LIMIT: usize = 16 * 1024 * 1024;
 
 /// A checkpoint that was kept somewhere else.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,27 +30,18 @@ pub struct Verified {
     pub selection: Selection,
     /// How many entries are there.
     pub entries: u64,
+    /// Of how many more there is nothing but the hash.
+    pub pruned: u64,
     /// The sizes of the kept checkpoints that the ledger begins with.
     pub begins_with: Vec<u64>,
-    /// The sizes of the kept checkpoints that an export of a part cannot be held against.
+    /// The sizes of the kept checkpoints that this export has no proof about.
     pub not_compared: Vec<u64>,
-    /// What the ledger itself says is missing from it, the first of them.
-    pub gaps: Vec<Gap>,
-    /// How many there are.
-    pub gap_count: u64,
+    /// The sizes that a proof starts from of which no checkpoint was brought.
+    pub not_kept: Vec<u64>,
+    /// What the ledger itself says is missing from it.
+    pub gaps: Gaps,
     /// When the first and the last entry were recorded.
     pub period: Option<(Timestamp, Timestamp)>,
-}
-
-/// Where the ledger says of itself that events are missing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Gap {
-    /// The entry that says so.
-    pub index: u64,
-    /// When it was found.
-    pub at: Timestamp,
-    /// In words.
-    pub summary: String,
 }
 
 /// Why an export is not verified.
@@ -144,26 +65,20 @@ pub fn verify(
     kept: &[Earlier],
 ) -> Result<Verified, NotVerified> {
     let mut line = Vec::new();
-    read_line(reader, &mut line)?;
+    read_line(reader, &mut line, LINE_LIMIT)?;
     let mut verifier = Verifier::new(&line, key, kept)?;
-    while read_line(reader, &mut line)? {
+    while read_line(reader, &mut line, LINE_LIMIT)? {
         verifier.take(&line)?;
     }
     Ok(verifier.finish()?)
 }
 
-/// The next line; of one that is too long its beginning, which is then no entry.
-fn read_line(mut reader: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
-    line.clear();
-    Ok((&mut reader).take(LINE_LIMIT).read_until(b'\n', line)? > 0)
-}
-
 /// Reads an export line by line.
 pub struct Verifier {
     checkpoint: Checkpoint,
-    selection: Selection,
     frontier: Frontier,
-    earlier: BTreeMap<u64, Vec<Hash>>,
+    /// The roots that were kept, by size.
+    earlier: BTreeMap<u64, Hash>,
     verified: Verified,
     line: u64,
     last: Option<u64>,
@@ -178,38 +93,32 @@ impl Verifier {
     pub fn new(first: &[u8], key: &NoteKey, kept: &[Earlier]) -> Result<Self, Broken> {
         let header: Header =
             serde_json::from_slice(first).map_err(|error| Broken::Header(error.to_string()))?;
-        if header.kind != KIND || header.api_version != "postern/v1" {
+        if header.kind != KIND || header.api_version != API_VERSION {
             return Err(Broken::Header(format!("it is a {:?}", header.kind)));
         }
         let checkpoint = signed(&SignedNote::parse(&header.checkpoint)?, key)?;
-        let mut earlier: BTreeMap<u64, Vec<Hash>> = BTreeMap::new();
-        for Earlier(note) in kept {
-            let kept = signed(note, key)?;
-            let forked = kept.size == checkpoint.size && kept.root != checkpoint.root;
-            if forked || kept.origin != checkpoint.origin || kept.size > checkpoint.size {
-                return Err(Broken::Earlier(kept.size));
-            }
-            earlier.entry(kept.size).or_default().push(kept.root);
-        }
         let mut verifier = Self {
             verified: Verified {
                 checkpoint: checkpoint.clone(),
-                selection: header.selection.clone(),
+                selection: header.selection,
                 entries: 0,
+                pruned: 0,
                 begins_with: Vec::new(),
                 not_compared: Vec::new(),
-                gaps: Vec::new(),
-                gap_count: 0,
+                not_kept: Vec::new(),
+                gaps: Gaps::default(),
                 period: None,
             },
+            earlier: earlier(kept, &checkpoint, key)?,
             checkpoint,
-            selection: header.selection,
             frontier: Frontier::default(),
-            earlier,
             line: 1,
             last: None,
         };
-        verifier.compare()?;
+        match verifier.is_whole() {
+            true => verifier.compare()?,
+            false => verifier.grow(&header.growth)?,
+        }
         Ok(verifier)
     }
 
@@ -223,20 +132,16 @@ impl Verifier {
             line: self.line,
             reason: error.to_string(),
         })?;
-        let index = parsed.index;
-        let bytes = parsed.entry.get().as_bytes();
-        let entry: Entry = serde_json::from_slice(bytes).map_err(|error| Broken::Entry {
-            index,
-            reason: error.to_string(),
-        })?;
-        if !is_canonical(bytes) {
-            return Err(Broken::NotCanonical(index));
-        }
-        match self.selection.is_everything() {
-            true => self.follows(index, bytes)?,
+        let Some(entry) = parsed.entry else {
+            return self.is_hash(&parsed);
+        };
+        let bytes = entry.get().as_bytes();
+        let entry = canonical(parsed.index, bytes)?;
+        match self.is_whole() {
+            true => self.follows(parsed.index, tree::leaf_hash(bytes))?,
             false => self.is_proven(&parsed, bytes)?,
         }
-        self.note(index, &entry);
+        self.note(parsed.index, &entry);
         Ok(())
     }
 
@@ -244,26 +149,26 @@ impl Verifier {
     ///
     /// # Errors
     /// If entries are missing, or they are not those that were signed.
-    pub fn finish(mut self) -> Result<Verified, Broken> {
-        let size = self.checkpoint.size;
-        if self.selection.is_everything() {
+    pub fn finish(self) -> Result<Verified, Broken> {
+        let Checkpoint { size, root, .. } = self.checkpoint;
+        if self.is_whole() {
             let have = self.frontier.size();
             if have != size {
                 return Err(Broken::Shorter { size, have });
             }
-            if self.frontier.root() != self.checkpoint.root {
+            if self.frontier.root() != root {
                 return Err(Broken::Root(size));
             }
-        }
-        if !self.selection.is_everything() {
-            let smaller = self.earlier.keys().filter(|kept| **kept < size);
-            self.verified.not_compared = smaller.copied().collect();
         }
         Ok(self.verified)
     }
 
+    fn is_whole(&self) -> bool {
+        self.verified.selection.is_everything()
+    }
+
     /// An entry of a whole ledger: the next one.
-    fn follows(&mut self, index: u64, bytes: &[u8]) -> Result<(), Broken> {
+    fn follows(&mut self, index: u64, leaf: Hash) -> Result<(), Broken> {
         let expected = self.frontier.size();
         if index != expected {
             return Err(Broken::Order {
@@ -278,8 +183,20 @@ impl Verifier {
                 have,
             });
         }
-        self.frontier.push(tree::leaf_hash(bytes));
+        self.frontier.push(leaf);
         self.compare()
+    }
+
+    /// An entry of a whole ledger of which nothing but the hash was kept.
+    fn is_hash(&mut self, line: &Line<'_>) -> Result<(), Broken> {
+        let Some(hash) = line.hash().filter(|_| self.is_whole()) else {
+            return Err(Broken::Line {
+                line: self.line,
+                reason: "there is neither an entry nor a hash that could stand here".to_owned(),
+            });
+        };
+        self.verified.pruned += 1;
+        self.follows(line.index, hash)
     }
 
     /// An entry of a part: further on than the one before, and proven by itself.
@@ -292,11 +209,7 @@ impl Verifier {
             });
         }
         self.last = Some(index);
-        let proof = line
-            .proof
-            .as_deref()
-            .and_then(hashes)
-            .ok_or(Broken::Proof(index))?;
+        let proof = line.hashes().ok_or(Broken::Proof(index))?;
         let Checkpoint { size, root, .. } = self.checkpoint;
         match tree::is_included(bytes, index, size, root, &proof) {
             true => Ok(()),
@@ -304,19 +217,45 @@ impl Verifier {
         }
     }
 
-    /// Holds what there is so far against what was kept of the same size.
+    /// Holds what there is so far of a whole ledger against what was kept of the same size.
     fn compare(&mut self) -> Result<(), Broken> {
         let size = self.frontier.size();
-        if !self.selection.is_everything() {
-            return Ok(());
-        }
-        if let Some(roots) = self.earlier.get(&size) {
-            let root = self.frontier.root();
-            if roots.iter().any(|kept| *kept != root) {
+        if let Some(kept) = self.earlier.get(&size) {
+            if self.frontier.root() != *kept {
                 return Err(Broken::Earlier(size));
             }
             self.verified.begins_with.push(size);
         }
+        Ok(())
+    }
+
+    /// Holds the proofs of an export of a part against what was kept.
+    fn grow(&mut self, growth: &[Growth]) -> Result<(), Broken> {
+        let new = (self.checkpoint.size, self.checkpoint.root);
+        for (size, root) in &self.earlier {
+            let proof = growth.iter().find(|growth| growth.from == *size);
+            // Of nothing there is one root, and of the same size the same.
+            let trivial = [(0, Frontier::default().root()), new];
+            let proven = match proof {
+                _ if trivial.contains(&(*size, *root)) => true,
+                _ if *size == 0 => return Err(Broken::Earlier(0)),
+                Some(growth) => {
+                    let hashes = growth.hashes().ok_or(Broken::Growth(*size))?;
+                    if !tree::is_consistent((*size, *root), new, &hashes) {
+                        return Err(Broken::Growth(*size));
+                    }
+                    true
+                }
+                None => false,
+            };
+            match proven {
+                true => self.verified.begins_with.push(*size),
+                false => self.verified.not_compared.push(*size),
+            }
+        }
+        let kept = |growth: &&Growth| self.earlier.contains_key(&growth.from);
+        let not_kept = growth.iter().filter(|growth| !kept(growth));
+        self.verified.not_kept = not_kept.map(|growth| growth.from).collect();
         Ok(())
     }
 
@@ -325,20 +264,42 @@ impl Verifier {
         verified.entries += 1;
         let (first, last) = verified.period.unwrap_or((entry.at, entry.at));
         verified.period = Some((first.min(entry.at), last.max(entry.at)));
-        let Record::Finding(finding) = &entry.record else {
-            return;
-        };
-        if GAPS.contains(&finding.detection.as_str()) {
-            verified.gap_count += 1;
-            if verified.gaps.len() < GAPS_NAMED {
-                verified.gaps.push(Gap {
-                    index,
-                    at: finding.at,
-                    summary: finding.summary.clone(),
-                });
-            }
+        verified.gaps.look_at(index, entry);
+    }
+}
+
+/// What was kept, by size, if it can be of this ledger.
+fn earlier(
+    kept: &[Earlier],
+    checkpoint: &Checkpoint,
+    key: &NoteKey,
+) -> Result<BTreeMap<u64, Hash>, Broken> {
+    let mut earlier = BTreeMap::new();
+    for Earlier(note) in kept {
+        let kept = signed(note, key)?;
+        if kept.origin != checkpoint.origin {
+            return Err(Broken::Elsewhere {
+                kept: kept.origin,
+                here: checkpoint.origin.clone(),
+            });
+        }
+        if kept.size > checkpoint.size {
+            return Err(Broken::Cut {
+                kept: kept.size,
+                size: checkpoint.size,
+            });
+        }
+        if kept.size == checkpoint.size && kept.root != checkpoint.root {
+            return Err(Broken::Earlier(kept.size));
+        }
+        if earlier
+            .insert(kept.size, kept.root)
+            .is_some_and(|root| root != kept.root)
+        {
+            return Err(Broken::Forked(kept.size));
         }
     }
+    Ok(earlier)
 }
 
 /// The checkpoint in a note that the key signed.
@@ -350,8 +311,16 @@ fn signed(note: &SignedNote, key: &NoteKey) -> Result<Checkpoint, Broken> {
     }
 }
 
-fn is_canonical(bytes: &[u8]) -> bool {
-    let value: Result<serde_json::Value, _> = serde_json::from_slice(bytes);
-    let canonical = value.and_then(|value| serde_json_canonicalizer::to_vec(&value));
-    canonical.is_ok_and(|canonical| canonical == bytes)
+/// Reads an entry, if it is written in the one way that is hashed.
+fn canonical(index: u64, bytes: &[u8]) -> Result<Entry, Broken> {
+    let unreadable = |error: serde_json::Error| Broken::Entry {
+        index,
+        reason: error.to_string(),
+    };
+    let value: serde_json::Value = serde_json::from_slice(bytes).map_err(unreadable)?;
+    let written = serde_json_canonicalizer::to_vec(&value).map_err(unreadable)?;
+    if written != bytes {
+        return Err(Broken::NotCanonical(index));
+    }
+    Entry::deserialize(&value).map_err(unreadable)
 }

@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod export;
+mod pack;
 mod prove;
 mod verify;
 
@@ -9,7 +10,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use postern_core::ledger::SignedNote;
+use postern_auditor::ledger::{NotSigned, last_signed};
+use postern_core::ledger::{Checkpoint, SignedNote};
 use postern_core::ports::LedgerStore;
 
 use super::key::read;
@@ -53,20 +55,61 @@ fn note_in(path: &Path) -> Result<SignedNote, Failure> {
     SignedNote::parse(&text).map_err(wrong)
 }
 
+/// The most that is read of a file of many checkpoints, in bytes: a year of one every minute.
+const MAX_NOTES: u64 = 256 * 1024 * 1024;
+
+/// Every checkpoint of a file, or of the files of a folder.
+fn notes_in(path: &Path) -> Result<Vec<SignedNote>, Failure> {
+    let wrong = |error: &dyn std::fmt::Display| {
+        Failure::mistake(format_args!("{}: {error}", path.display()))
+    };
+    let mut notes = Vec::new();
+    if path.is_dir() {
+        for entry in std::fs::read_dir(path).map_err(|error| wrong(&error))? {
+            let file = entry.map_err(|error| wrong(&error))?.path();
+            if file.is_file() {
+                notes.extend(notes_in(&file)?);
+            }
+        }
+    } else {
+        let text = String::from_utf8_lossy(&read(path, MAX_NOTES)?).into_owned();
+        notes = SignedNote::parse_all(&text).map_err(|error| wrong(&error))?;
+    }
+    if notes.is_empty() {
+        return Err(wrong(&"there is no checkpoint in it"));
+    }
+    Ok(notes)
+}
+
 /// The checkpoint that is meant: the one in a file, or else the one that was signed last.
 async fn meant(file: Option<&Path>, store: &dyn LedgerStore) -> Result<SignedNote, Failure> {
     if let Some(file) = file {
         return note_in(file);
     }
-    let last = store
-        .last_checkpoint()
-        .await
-        .map_err(Failure::undetermined)?;
-    let last = last.ok_or_else(|| {
-        Failure::mistake("nothing was signed yet")
-            .remedy("postern ledger checkpoint --key file:KEY")
+    last_signed(store).await.map_err(|error| match error {
+        NotSigned::Unavailable(error) => Failure::undetermined(error),
+        NotSigned::Yet => Failure::mistake(error).remedy(NotSigned::REMEDY),
+        error => Failure::not_so(error),
+    })
+}
+
+/// The size of a checkpoint: a number, or that of the one in a file.
+fn size_in(word: &str) -> Result<u64, Failure> {
+    if let Ok(size) = word.parse() {
+        return Ok(size);
+    }
+    let note = note_in(Path::new(word))?;
+    let checkpoint = Checkpoint::parse(&note.text);
+    let checkpoint = checkpoint.map_err(|error| {
+        Failure::mistake(format_args!("{word}: {error}"))
+            .remedy("write a number of entries, or name the file of a checkpoint")
     })?;
-    SignedNote::parse(&last).map_err(Failure::not_so)
+    Ok(checkpoint.size)
+}
+
+/// The sizes of checkpoints.
+fn sizes_in(words: &[String]) -> Result<Vec<u64>, Failure> {
+    words.iter().map(|word| size_in(word)).collect()
 }
 
 /// Where to write: a file, which is not there yet, or standard output.

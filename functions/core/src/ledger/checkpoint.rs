@@ -81,6 +81,17 @@ pub fn check_origin(origin: &str) -> Result<(), NoteError> {
     Ok(())
 }
 
+/// What a checkpoint of this size is called where each is kept by itself. The names sort as the sizes.
+pub fn file_name(size: u64) -> String {
+    format!("{size:020}.note")
+}
+
+/// Whether two signed notes say the same; they may be signed differently.
+pub fn says_the_same(one: &str, other: &str) -> bool {
+    let text = |note: &str| SignedNote::parse(note).map(|note| note.text);
+    matches!((text(one), text(other)), (Ok(one), Ok(other)) if one == other)
+}
+
 impl Checkpoint {
     /// Reads the text of a note. Lines after the root are extensions and say nothing here.
     ///
@@ -146,6 +157,36 @@ impl SignedNote {
             text: text.to_owned(),
             signatures: signatures.ok_or(wrong("a line is no signature"))?,
         })
+    }
+}
+
+impl SignedNote {
+    /// Reads notes that stand one after the other, as they were appended to a file. Empty lines between
+    /// them say nothing.
+    ///
+    /// # Errors
+    /// At the first that is none.
+    pub fn parse_all(notes: &str) -> Result<Vec<Self>, NoteError> {
+        let mut parsed = Vec::new();
+        let mut note = String::new();
+        let mut signatures = false;
+        for line in notes.split_inclusive('\n') {
+            if signatures && !line.starts_with(SIGNATURE) {
+                parsed.push(Self::parse(&note)?);
+                note.clear();
+                signatures = false;
+            }
+            let empty = line.trim_end_matches('\n').is_empty();
+            if empty && note.is_empty() {
+                continue;
+            }
+            signatures |= empty;
+            note.push_str(line);
+        }
+        if !note.is_empty() {
+            parsed.push(Self::parse(&note)?);
+        }
+        Ok(parsed)
     }
 }
 

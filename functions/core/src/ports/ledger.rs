@@ -26,6 +26,15 @@ pub struct Inclusion {
     pub proof: Vec<Hash>,
 }
 
+/// An entry as a leaf of the tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leaf {
+    /// Its canonical form (RFC 8785); empty where nothing but its hash was kept.
+    pub canonical: Vec<u8>,
+    /// Its hash.
+    pub hash: Hash,
+}
+
 /// The tree over the entries of the journal, and the checkpoints that were signed of it.
 #[async_trait]
 pub trait LedgerStore: Send + Sync {
@@ -38,12 +47,16 @@ pub trait LedgerStore: Send + Sync {
     /// An entry by its id, in the tree with `size` entries; `None` if it is not in that.
     async fn prove(&self, id: &str, size: u64) -> Result<Option<Inclusion>, Unavailable>;
 
+    /// The hashes that prove what stands at `index`, in the tree with `size` entries; `None` if that
+    /// has no such place, or there never were as many.
+    async fn prove_place(&self, index: u64, size: u64) -> Result<Option<Vec<Hash>>, Unavailable>;
+
     /// The hashes that prove that the tree with `size` entries begins with the one with `old`
     /// (RFC 6962, section 2.1.2); `None` if it never had as many, or is smaller.
     async fn prove_growth(&self, old: u64, size: u64) -> Result<Option<Vec<Hash>>, Unavailable>;
 
-    /// The canonical forms of at most `limit` entries from a place on.
-    async fn leaves(&self, from: u64, limit: u32) -> Result<Vec<Vec<u8>>, Unavailable>;
+    /// At most `limit` entries from a place on.
+    async fn leaves(&self, from: u64, limit: u32) -> Result<Vec<Leaf>, Unavailable>;
 
     /// The largest signed checkpoint: a note.
     async fn last_checkpoint(&self) -> Result<Option<String>, Unavailable>;

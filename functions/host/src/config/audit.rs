@@ -100,4 +100,6 @@ pub struct Endpoints {
     pub org_policy: Option<String>,
     /// Kubernetes Engine, instead of `https://container.googleapis.com`.
     pub container: Option<String>,
+    /// Cloud Storage, instead of `https://storage.googleapis.com`.
+    pub storage: Option<String>,
 }

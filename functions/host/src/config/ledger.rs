@@ -2,8 +2,6 @@
 
 use serde::Deserialize;
 
-use super::SecretReference;
-
 /// The ledger over the journal.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -12,8 +10,39 @@ pub struct Ledger {
     /// changes.
     pub origin: String,
     /// The private key (ECDSA P-256) that checkpoints are signed with, every minute in which something
-    /// was recorded. Absent: none are signed here.
-    pub key: Option<SecretReference>,
+    /// was recorded: `file:PATH`, `env:NAME` or `awskms://…`. Absent: none are signed here.
+    pub key: Option<String>,
+    /// Where signed checkpoints are kept besides. They need a key.
+    pub anchors: Vec<LedgerAnchor>,
+}
+
+/// A place where signed checkpoints are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase", deny_unknown_fields)]
+pub enum LedgerAnchor {
+    /// Appended to a file.
+    File {
+        /// Which.
+        path: String,
+    },
+    /// Objects of a bucket of Cloud Storage.
+    Gcs {
+        /// Which.
+        bucket: String,
+        /// A folder in it; none is the top.
+        #[serde(default)]
+        prefix: String,
+    },
+    /// Objects of a bucket of Amazon S3.
+    S3 {
+        /// Which.
+        bucket: String,
+        /// A folder in it; none is the top.
+        #[serde(default)]
+        prefix: String,
+        /// The bucket's region, where it is not that of the environment.
+        region: Option<String>,
+    },
 }
 
 impl Default for Ledger {
@@ -21,6 +50,7 @@ impl Default for Ledger {
         Self {
             origin: "postern".to_owned(),
             key: None,
+            anchors: Vec::new(),
         }
     }
 }

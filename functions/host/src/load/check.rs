@@ -146,8 +146,20 @@ fn ledger(config: &Config, environment: &dyn Environment, findings: &mut Finding
     if let Err(error) = check_origin(&config.ledger.origin) {
         findings.push((here.key("origin"), error.to_string()));
     }
-    if let Some(key) = &config.ledger.key {
-        secret(key, here.key("key"), environment, findings);
+    let Some(reference) = &config.ledger.key else {
+        if !config.ledger.anchors.is_empty() {
+            let message = "nothing is signed here that could be kept: name a key, `ledger.key`";
+            findings.push((here.key("anchors"), message.to_owned()));
+        }
+        return;
+    };
+    match key(reference) {
+        Err(message) => findings.push((here.key("key"), message)),
+        Ok(()) if reference.starts_with("awskms:") => {}
+        Ok(()) => {
+            let secret_key = SecretReference(reference.clone());
+            secret(&secret_key, here.key("key"), environment, findings);
+        }
     }
 }
 

@@ -62,7 +62,11 @@ async fn of_old_signed_entries_only_their_hashes_stay_and_proofs_hold() {
     assert_eq!(store.entry("01A").await.unwrap(), None);
     assert_eq!(store.decision("01A").await.unwrap(), None);
     let leaves = store.leaves(0, 9).await.unwrap();
-    assert!(leaves[0].is_empty() && leaves[1].is_empty() && !leaves[2].is_empty());
+    assert!(
+        leaves[0].canonical.is_empty()
+            && leaves[1].canonical.is_empty()
+            && !leaves[2].canonical.is_empty()
+    );
 
     assert_eq!(store.head_of(4).await.unwrap(), Some(before));
     let after = store.grow().await.unwrap();

@@ -3,15 +3,11 @@
 use std::sync::Arc;
 
 use postern_auditor::ledger::{Ledger, LedgerError};
-use postern_core::attestor::Attestor;
-use postern_core::ports::Signer;
 use postern_host::environment::Process;
-use serde_json::json;
 
 use crate::data::{self, DataArgs, existing_store};
 use crate::outcome::{Exit, Failure, Outcome};
 use crate::output;
-use crate::signers::signer_for;
 
 /// Sign the record as it is now, and print the checkpoint.
 ///
@@ -38,19 +34,11 @@ Examples:
 
 pub(super) async fn run(args: &Args) -> Outcome {
     let store = existing_store(&args.data.data).await?;
-    let signer = signer(&args.key).await?;
+    let signer = postern_wiring::note_signer(&args.key, &Process).await?;
     let ledger = Ledger::new(Arc::new(store), &args.origin, signer).map_err(failed)?;
     let note = ledger.checkpoint(data::now()).await.map_err(failed)?;
     output::print_bytes(note.to_string().as_bytes())?;
     Ok(Exit::Done)
-}
-
-/// The signer of a key that belongs to no attestor.
-async fn signer(key: &str) -> Result<Arc<dyn Signer>, Failure> {
-    let nobody = json!({"name": "projects/postern/attestors/ledger", "userOwnedGrafeasNote": {"noteReference": "projects/postern/notes/ledger"}});
-    let nobody: Attestor = serde_json::from_value(nobody).map_err(Failure::undetermined)?;
-    let signer = signer_for(key, &Process).await?;
-    Ok(signer(&nobody)?)
 }
 
 fn failed(error: LedgerError) -> Failure {

@@ -2,22 +2,26 @@
 
 use std::path::PathBuf;
 
-use postern_auditor::ledger::export_one;
+use postern_auditor::ledger::{Selection, export};
 
 use super::export::failed;
-use super::{meant, writer};
+use super::{meant, sizes_in, writer};
 use crate::data::{DataArgs, existing_store};
-use crate::outcome::{Exit, Failure, Outcome};
+use crate::outcome::{Exit, Outcome};
 
-/// Prove that one entry stands in the record.
+/// Prove that one entry stands in the record, or that the record begins with an earlier checkpoint.
 ///
-/// Prints an export of that entry alone, with the signed checkpoint and the hashes that lead to it.
+/// Prints an export of that entry alone, or of none, with the signed checkpoint and the hashes that lead
+/// to it. `ledger verify` needs nothing else but the public key, and the earlier checkpoint.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// The entry's id: of a decision, the decision's.
-    #[arg(value_name = "ENTRY")]
-    entry: String,
+    #[arg(value_name = "ENTRY", required_unless_present = "from")]
+    entry: Option<String>,
+    /// An earlier checkpoint: its number of entries, or a file with it. Several are allowed.
+    #[arg(long, value_name = "SIZE|FILE")]
+    from: Vec<String>,
     /// The checkpoint to prove against, in place of the one that was signed last.
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
@@ -30,17 +34,19 @@ pub(super) struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  postern ledger prove 01J… | postern ledger verify - --key ledger.pub";
+  postern ledger prove 01J… | postern ledger verify - --key ledger.pub
+  postern ledger prove --from kept.txt | postern ledger verify - --key ledger.pub --checkpoint kept.txt";
 
 pub(super) async fn run(args: &Args) -> Outcome {
     let store = existing_store(&args.data.data).await?;
     let note = meant(args.checkpoint.as_deref(), &store).await?;
+    let selection = match &args.entry {
+        Some(entry) => Selection::entry(entry),
+        None => Selection::nothing(),
+    };
+    let from = sizes_in(&args.from)?;
     let mut to = writer(args.out.as_ref())?;
-    let found = export_one(&store, &note, &args.entry, &mut to).await;
-    if !found.map_err(failed)? {
-        let message = format!("the checkpoint has no entry {:?}", args.entry);
-        return Err(Failure::not_so(message)
-            .remedy("sign what was recorded since: postern ledger checkpoint --key KEY"));
-    }
+    let written = export(&store, &note, &selection, &from, &mut to).await;
+    written.map_err(failed)?;
     Ok(Exit::Done)
 }

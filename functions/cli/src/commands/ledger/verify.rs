@@ -5,11 +5,11 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use postern_auditor::ledger::{Earlier, NotVerified, Verified, verify};
+use postern_auditor::ledger::{Earlier, Gap, NotVerified, Verified, verify};
 use postern_verify::NoteKey;
 use serde_json::json;
 
-use super::{meant, note_in};
+use super::{meant, notes_in, pack};
 use crate::commands::key::{MAX_KEY, read};
 use crate::data::existing_store;
 use crate::escape;
@@ -24,14 +24,15 @@ use crate::output;
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// The export; `-` is standard input. Nothing: the data directory.
+    /// The export, or an evidence pack (a folder); `-` is standard input. Nothing: the data directory.
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     /// The public key, PEM.
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
-    /// A checkpoint that was kept: the record has to begin with it. Several are allowed.
-    #[arg(long, value_name = "FILE")]
+    /// Checkpoints that were kept: the record has to begin with each of them. A file with one, or with
+    /// many in a row, or a folder of such files, as anchors leave them. Several are allowed.
+    #[arg(long, value_name = "FILE|DIR", visible_alias = "anchored")]
     checkpoint: Vec<PathBuf>,
     /// How the result is printed.
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -65,11 +66,14 @@ pub(super) async fn run(args: &Args) -> Outcome {
         Failure::mistake(format_args!("{}: {error}", args.key.display()))
             .remedy("name the public half: openssl pkey -in ledger.pem -pubout")
     })?;
-    let kept = args
-        .checkpoint
-        .iter()
-        .map(|path| note_in(path).map(Earlier));
-    let kept: Vec<_> = kept.collect::<Result<_, _>>()?;
+    let mut kept = Vec::new();
+    for path in &args.checkpoint {
+        kept.extend(notes_in(path)?.into_iter().map(Earlier));
+    }
+    if let Some(folder) = args.file.as_ref().filter(|file| file.is_dir()) {
+        let (verified, further) = pack::verify(folder, &key, &kept)?;
+        return print(args, &verified, further);
+    }
     let verified = match &args.file {
         Some(file) => verify(&mut *open(file)?, &key, &kept),
         None => {
@@ -81,9 +85,20 @@ pub(super) async fn run(args: &Args) -> Outcome {
         NotVerified::Broken(broken) => Failure::not_so(broken),
         NotVerified::Read(error) => Failure::undetermined(error),
     })?;
+    if verified.selection.nothing && verified.begins_with.is_empty() {
+        return Err(
+            Failure::mistake("there is nothing to hold the proof against")
+                .remedy("name the earlier checkpoint that was kept: --checkpoint FILE"),
+        );
+    }
+    print(args, &verified, Vec::new())
+}
+
+fn print(args: &Args, verified: &Verified, further: Vec<String>) -> Outcome {
+    let unproven = [unproven(verified), further].concat();
     match args.format {
-        Format::Text => output::print_bytes(text(&verified).as_bytes())?,
-        Format::Json => output::print_json(&json(&verified))?,
+        Format::Text => output::print_bytes(text(verified, &unproven).as_bytes())?,
+        Format::Json => output::print_json(&json(verified, &unproven))?,
     }
     Ok(Exit::Done)
 }
@@ -106,7 +121,7 @@ async fn exported(args: &Args) -> Result<File, Failure> {
     let mut file = tempfile::tempfile().map_err(Failure::undetermined)?;
     let mut to = io::BufWriter::new(&mut file);
     let written =
-        postern_auditor::ledger::export(&store, &note, &Default::default(), &mut to).await;
+        postern_auditor::ledger::export(&store, &note, &Default::default(), &[], &mut to).await;
     written.map_err(super::export::failed)?;
     to.flush().map_err(Failure::undetermined)?;
     drop(to);
@@ -114,7 +129,7 @@ async fn exported(args: &Args) -> Result<File, Failure> {
     Ok(file)
 }
 
-fn text(verified: &Verified) -> String {
+fn text(verified: &Verified, unproven: &[String]) -> String {
     let checkpoint = &verified.checkpoint;
     let mut lines = vec![
         format!(
@@ -136,20 +151,16 @@ fn text(verified: &Verified) -> String {
             .iter()
             .map(|size| format!("begins with the checkpoint of {size} entries that was kept")),
     );
-    lines.extend(
-        unproven(verified)
-            .into_iter()
-            .map(|text| format!("NOT PROVEN: {text}")),
-    );
-    lines.extend(verified.gaps.iter().map(|gap| {
-        let summary = escape::terminal(&gap.summary);
-        format!("GAP: entry {}, {}: {summary}", gap.index, gap.at)
-    }));
-    let more = verified
-        .gap_count
-        .saturating_sub(verified.gaps.len() as u64);
-    if more > 0 {
-        lines.push(format!("GAP: and {more} more"));
+    lines.extend(unproven.iter().map(|text| format!("NOT PROVEN: {text}")));
+    lines.extend(verified.gaps.named.iter().map(gap_text));
+    if verified.gaps.unnamed() > 0 {
+        lines.push(format!("GAP: and {} more", verified.gaps.unnamed()));
+    }
+    if verified.gaps.quarantined > 0 {
+        lines.push(format!(
+            "GAP: {} events could not be read, and are in quarantine",
+            verified.gaps.quarantined
+        ));
     }
     lines.join("\n") + "\n"
 }
@@ -168,18 +179,26 @@ fn unproven(verified: &Verified) -> Vec<String> {
         unproven
             .push("that nothing else was to be selected: this is a part of the record".to_owned());
     }
+    if verified.pruned > 0 {
+        unproven.push(format!(
+            "what {} entries said: they were pruned, and only their hashes stand in the record",
+            verified.pruned
+        ));
+    }
     unproven.extend(verified.not_compared.iter().map(|size| {
-        format!("that the record begins with the {size} entries that were kept: that takes a whole export")
+        format!(
+            "that the record begins with the {size} entries that were kept: that takes a whole export, or \
+             one made with --from {size}"
+        )
+    }));
+    unproven.extend(verified.not_kept.iter().map(|size| {
+        format!("that the record begins with the {size} entries that are spoken of: no such checkpoint was brought")
     }));
     unproven
 }
 
-fn json(verified: &Verified) -> serde_json::Value {
-    let gaps: Vec<_> = verified
-        .gaps
-        .iter()
-        .map(|gap| json!({"index": gap.index, "at": gap.at, "summary": gap.summary}))
-        .collect();
+fn json(verified: &Verified, unproven: &[String]) -> serde_json::Value {
+    let gaps: Vec<_> = verified.gaps.named.iter().map(gap_json).collect();
     json!({
         "apiVersion": "postern/v1",
         "kind": "LedgerVerification",
@@ -187,11 +206,37 @@ fn json(verified: &Verified) -> serde_json::Value {
         "size": verified.checkpoint.size,
         "root": hex::encode(verified.checkpoint.root),
         "entries": verified.entries,
+        "pruned": verified.pruned,
         "from": verified.period.map(|period| period.0),
         "to": verified.period.map(|period| period.1),
         "beginsWith": verified.begins_with,
-        "notProven": unproven(verified),
+        "notProven": unproven,
         "gaps": gaps,
-        "gapCount": verified.gap_count,
+        "gapCount": verified.gaps.count,
+        "quarantined": verified.gaps.quarantined,
+    })
+}
+
+fn gap_text(gap: &Gap) -> String {
+    let summary = escape::terminal(&gap.summary);
+    let until = match gap.until {
+        Some(until) => format!(" to {until}"),
+        None => " on".to_owned(),
+    };
+    let kind = gap.kind.word();
+    format!(
+        "GAP: {kind} from {}{until} (entry {}): {summary}",
+        gap.from, gap.index
+    )
+}
+
+fn gap_json(gap: &Gap) -> serde_json::Value {
+    json!({
+        "index": gap.index,
+        "kind": gap.kind.word(),
+        "from": gap.from,
+        "until": gap.until,
+        "at": gap.found,
+        "summary": gap.summary,
     })
 }

@@ -40,6 +40,37 @@ fn what_is_written_is_read() {
 }
 
 #[test]
+fn notes_that_were_appended_are_read_one_by_one() {
+    let other = SignedNote {
+        text: format!("{}an extension\n", checkpoint()),
+        ..note()
+    };
+    let appended = format!("{}{}\n\n{}", note(), other, note());
+    let read = SignedNote::parse_all(&appended).unwrap();
+    assert_eq!(read, [note(), other, note()]);
+    assert_eq!(SignedNote::parse_all("").unwrap(), []);
+    let torn = format!("{}{}", note(), &note().to_string()[..90]);
+    assert!(SignedNote::parse_all(&torn).is_err());
+    assert!(
+        SignedNote::parse_all(&appended[4..]).is_ok(),
+        "only a signature shows that"
+    );
+}
+
+#[test]
+fn what_says_the_same_may_be_signed_otherwise() {
+    let mut resigned = note();
+    resigned.signatures[0].signature = b"another".to_vec();
+    let mut grown = note();
+    grown.text = grown.text.replace("1234", "1235");
+    let one = note().to_string();
+    assert!(says_the_same(&one, &resigned.to_string()));
+    assert!(!says_the_same(&one, &grown.to_string()));
+    assert!(!says_the_same("", ""));
+    assert_eq!(file_name(1234), "00000000000000001234.note");
+}
+
+#[test]
 fn extensions_say_nothing() {
     let text = format!("{}something else\n", checkpoint());
     assert_eq!(Checkpoint::parse(&text), Ok(checkpoint()));

@@ -1,0 +1,76 @@
+//! Where signed checkpoints are kept, as a configuration says.
+
+use std::sync::Arc;
+
+use postern_core::ports::Anchor;
+use postern_host::config::{Config, LedgerAnchor};
+use postern_store::files::FileAnchor;
+
+use crate::WiringError;
+
+/// Every anchor of `ledger.anchors`.
+///
+/// # Errors
+/// If a name is none, there is no identity to write with, or this build has no client for it.
+pub async fn anchors(config: &Config) -> Result<Vec<Arc<dyn Anchor>>, WiringError> {
+    let mut anchors: Vec<Arc<dyn Anchor>> = Vec::new();
+    for anchor in &config.ledger.anchors {
+        anchors.push(match anchor {
+            LedgerAnchor::File { path } => Arc::new(FileAnchor::new(path)),
+            LedgerAnchor::Gcs { bucket, prefix } => gcs(bucket, prefix, config)?,
+            LedgerAnchor::S3 {
+                bucket,
+                prefix,
+                region,
+            } => s3(bucket, prefix, region.as_deref()).await?,
+        });
+    }
+    Ok(anchors)
+}
+
+#[cfg(feature = "gcp")]
+fn gcs(bucket: &str, prefix: &str, config: &Config) -> Result<Arc<dyn Anchor>, WiringError> {
+    use postern_gcp::{BucketAnchor, Endpoint, GoogleCredentials, STORAGE};
+
+    let address = config.endpoints.storage.as_deref().unwrap_or(STORAGE);
+    let endpoint = Endpoint::parse(address);
+    let endpoint = endpoint
+        .map_err(|error| WiringError::mistake(format_args!("endpoints.storage: {error}")))?;
+    let credentials = match endpoint.is_anonymous() {
+        true => None,
+        false => Some(GoogleCredentials::from_environment().map_err(WiringError::mistake)?),
+    };
+    let anchor = BucketAnchor::new(bucket, prefix, endpoint, credentials);
+    Ok(Arc::new(anchor.map_err(WiringError::mistake)?))
+}
+
+#[cfg(not(feature = "gcp"))]
+fn gcs(_bucket: &str, _prefix: &str, _config: &Config) -> Result<Arc<dyn Anchor>, WiringError> {
+    Err(WiringError::not_built(
+        "`ledger.anchors` of the type gcs",
+        "gcp",
+    ))
+}
+
+#[cfg(feature = "aws")]
+async fn s3(
+    bucket: &str,
+    prefix: &str,
+    region: Option<&str>,
+) -> Result<Arc<dyn Anchor>, WiringError> {
+    let session = postern_aws::Session::from_environment().await;
+    let anchor = postern_aws::BucketAnchor::new(&session, bucket, prefix, region);
+    Ok(Arc::new(anchor))
+}
+
+#[cfg(not(feature = "aws"))]
+async fn s3(
+    _bucket: &str,
+    _prefix: &str,
+    _region: Option<&str>,
+) -> Result<Arc<dyn Anchor>, WiringError> {
+    Err(WiringError::not_built(
+        "`ledger.anchors` of the type s3",
+        "aws",
+    ))
+}
