@@ -6,6 +6,7 @@
 //! for the writes, which are atomic.
 
 mod appraisal;
+mod bus;
 mod cases;
 mod estate;
 mod ledger;
@@ -18,6 +19,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 pub use self::appraisal::{Appraisal, AppraisedEvidence, AppraisedImage, Appraiser};
+pub use self::bus::{BusMessage, BusRefusal, BusRemedy, Buses, MessageBus};
 pub use self::cases::CaseFilter;
 pub use self::estate::{
     AuditConfig, BinaryAuthorizationConstraint, CloudRunWorkload, Cluster, EstateReader,
