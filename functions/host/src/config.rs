@@ -20,7 +20,7 @@ pub use auth::{Access, Auth, Issuer, PlatformCallers, PlatformWord, Right};
 pub use cases::{Cases, Due, JustificationRules};
 pub use gate::{BreakGlass, Gate, OnUndetermined, Tls};
 pub use ledger::Ledger;
-pub use output::{BodyFormat, Endpoint, Hook, Output, OutputKind, PAGER_DUTY};
+pub use output::{BodyFormat, Endpoint, Hook, Mail, Output, OutputKind, PAGER_DUTY};
 pub use registry::{Credential, Registry};
 pub use route::{OneOrMore, Route, RouteMatch, Silence};
 

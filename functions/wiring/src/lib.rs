@@ -3,6 +3,7 @@
 
 mod adapters;
 mod appraiser;
+mod buses;
 mod fetched;
 mod inspected;
 pub mod inspection;
@@ -15,6 +16,7 @@ mod trust;
 
 pub use adapters::Adapters;
 pub use appraiser::appraiser;
+pub use buses::buses;
 pub use fetched::{estate, log_reader, runtime, subscriptions};
 pub use inspected::inspect_router;
 pub use lookout::{Found, Looked, Lookout, outage, tick_router};

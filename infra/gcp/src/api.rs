@@ -7,7 +7,7 @@ use google_cloud_gax::exponential_backoff::{ExponentialBackoff, ExponentialBacko
 use google_cloud_gax::retry_state::RetryState;
 use jiff::Timestamp;
 use postern_core::image::shortened;
-use postern_core::ports::Unavailable;
+use postern_core::ports::{BusRefusal, BusRemedy, Unavailable};
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Method, Response, StatusCode, Url};
 use serde::Serialize;
@@ -53,8 +53,10 @@ enum Tried {
     Done(Vec<u8>),
     /// It may go better later, after so long at least.
     Again(Option<Duration>, String),
-    /// It will not.
+    /// It will not, as things are.
     Never(Unavailable),
+    /// It will not, whatever is done: what was sent is wrong, says the API.
+    Invalid(Unavailable),
     /// The API says that there is no such thing.
     Absent(Unavailable),
 }
@@ -104,7 +106,7 @@ impl Api {
         match self.tried(call, body.as_deref()).await {
             Tried::Done(answer) => self.read(call, &answer),
             Tried::Again(_, error) => Err(Unavailable::new(self.name(), error)),
-            Tried::Never(error) | Tried::Absent(error) => Err(error),
+            Tried::Never(error) | Tried::Invalid(error) | Tried::Absent(error) => Err(error),
         }
     }
 
@@ -116,8 +118,36 @@ impl Api {
         match self.tried(call, None).await {
             Tried::Done(answer) => self.read(call, &answer).map(Some),
             Tried::Again(_, error) => Err(Unavailable::new(self.name(), error)),
-            Tried::Never(error) => Err(error),
+            Tried::Never(error) | Tried::Invalid(error) => Err(error),
             Tried::Absent(_) => Ok(None),
+        }
+    }
+
+    /// Hands something in, once: when it is tried again is for the caller to say.
+    pub(crate) async fn hand_in<B: Serialize + Sync, T: DeserializeOwned>(
+        &self,
+        call: &Call<'_>,
+        body: &B,
+    ) -> Result<T, BusRefusal> {
+        let refused = |remedy| {
+            move |error: Unavailable| BusRefusal {
+                remedy,
+                error: error.to_string(),
+            }
+        };
+        let body = serde_json::to_vec(body).map_err(|error| self.failed(call, error));
+        let body = body.map_err(refused(BusRemedy::Nothing))?;
+        match self.once(call, Some(&body)).await {
+            Tried::Done(answer) => self
+                .read(call, &answer)
+                .map_err(refused(BusRemedy::Time(None))),
+            Tried::Again(asked, error) => {
+                let asked = asked.and_then(|asked| asked.try_into().ok());
+                let error = Unavailable::new(self.name(), error);
+                Err(refused(BusRemedy::Time(asked))(error))
+            }
+            Tried::Never(error) | Tried::Absent(error) => Err(refused(BusRemedy::Person)(error)),
+            Tried::Invalid(error) => Err(refused(BusRemedy::Nothing)(error)),
         }
     }
 
@@ -182,6 +212,9 @@ impl Api {
                 }
                 status if refusal.is_absent(status.as_u16()) => {
                     Tried::Absent(Unavailable::new(self.name(), explained))
+                }
+                status if refusal.is_invalid(status.as_u16()) => {
+                    Tried::Invalid(Unavailable::new(self.name(), explained))
                 }
                 _ => Tried::Never(Unavailable::new(self.name(), explained)),
             };
