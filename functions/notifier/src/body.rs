@@ -4,6 +4,7 @@ pub(crate) mod alertmanager;
 mod ecs;
 pub(crate) mod fitted;
 pub(crate) mod google_chat;
+pub(crate) mod mail;
 pub(crate) mod pagerduty;
 pub(crate) mod slack;
 pub(crate) mod teams;

@@ -3,6 +3,7 @@
 mod bus;
 mod channel;
 mod cloud_events;
+mod email;
 mod file;
 mod http;
 mod receipt;
@@ -18,6 +19,8 @@ use postern_host::config::{self, Endpoint, Hook, OutputKind, SecretReference};
 use self::bus::Bus;
 use self::channel::Channel;
 use self::cloud_events::CloudEvents;
+use self::email::Email;
+pub use self::email::EmailError;
 use self::file::File;
 use self::http::Receiver;
 pub use self::http::ReceiverError;
@@ -80,6 +83,9 @@ pub enum OutputMistake {
     /// PagerDuty's key is none.
     #[error(transparent)]
     RoutingKey(#[from] RoutingKeyError),
+    /// Mail that cannot be handed in.
+    #[error(transparent)]
+    Email(#[from] EmailError),
     /// A topic, queue or bus that nobody connected.
     #[error("outputs of type `{0}` are not connected in this build")]
     NotConnected(&'static str),
@@ -150,11 +156,11 @@ fn of_kind(kind: &OutputKind, secret: Resolve<'_>) -> Result<Box<dyn Output>, Ou
             Box::new(Channel::new(receiver, alertmanager::alerts))
         }
         OutputKind::CloudEvents(to) => Box::new(CloudEvents::new(endpoint(to, secret)?)),
+        OutputKind::Email(mail) => Box::new(Email::new(mail, secret)?),
         OutputKind::Sns { .. } => return Err(OutputMistake::NotConnected("sns")),
         OutputKind::Sqs { .. } => return Err(OutputMistake::NotConnected("sqs")),
         OutputKind::EventBridge { .. } => return Err(OutputMistake::NotConnected("eventbridge")),
         OutputKind::PubSub { .. } => return Err(OutputMistake::NotConnected("pubsub")),
-        OutputKind::Email(_) => return Err(OutputMistake::NotConnected("email")),
     })
 }
 

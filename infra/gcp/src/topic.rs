@@ -149,7 +149,7 @@ mod tests {
     async fn a_message_is_published_once_with_its_order_and_attributes() {
         let (id, asked) = published(200, json!({"messageIds": ["7"]})).await;
         assert_eq!(id.unwrap(), "7");
-        insta::assert_snapshot!(asked, @"");
+        insta::assert_snapshot!(asked, @r#"POST /v1/projects/demo-mart/topics/alerts:publish {"messages":[{"attributes":{"alertId":"01CASE-1","severity":"HIGH"},"data":"eyJhIjoxfQ==","orderingKey":"01CASE"}]}"#);
     }
 
     #[tokio::test]
