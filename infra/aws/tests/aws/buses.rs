@@ -287,7 +287,7 @@ async fn a_refusal_names_the_permission() {
     let queue = Queue::new(&session(&server.url), url, None).unwrap();
     let refusal = queue.publish(&message("01CASE-1", "{}")).await.unwrap_err();
     assert_eq!(refusal.remedy, BusRemedy::Person);
-    insta::assert_snapshot!(refusal, @"");
+    insta::assert_snapshot!(refusal, @"it answered AccessDeniedException; no; allow sqs:SendMessage on https://sqs.eu-west-1.amazonaws.com/111122223333/alerts to this identity");
 }
 
 #[test]
@@ -300,5 +300,10 @@ fn mistakes_say_what_to_write() {
         EventBus::new(&session, TOPIC, None).unwrap_err(),
     ]
     .map(|error| error.to_string());
-    insta::assert_snapshot!(messages.join("\n"), @"");
+    insta::assert_snapshot!(messages.join("\n"), @r#"
+"alerts" is no ARN of a topic; write arn:aws:sns:REGION:ACCOUNT:NAME
+"alerts" is no URL of a queue; write https://sqs.REGION.amazonaws.com/ACCOUNT/NAME
+"a bus" is no event bus; write its name, or arn:aws:events:REGION:ACCOUNT:event-bus/NAME
+"arn:aws:sns:eu-west-1:111122223333:alerts" is no event bus; write its name, or arn:aws:events:REGION:ACCOUNT:event-bus/NAME
+"#);
 }
