@@ -96,7 +96,8 @@ pub(crate) async fn assemble(
     let notifier = match only.contains(&Function::Notifier) {
         true => {
             let outbox = Arc::new(adapters.store.clone());
-            let notifier = Notifier::of_config(outbox, config, environment);
+            let buses = postern_wiring::buses(&config.outputs, config, environment).await?;
+            let notifier = Notifier::of_config(outbox, config, environment, &buses);
             Some(Arc::new(notifier.map_err(Failure::mistake)?))
         }
         false => None,

@@ -7,6 +7,7 @@
 
 mod anchor;
 mod appraisal;
+mod bus;
 mod cases;
 mod estate;
 mod ledger;
@@ -20,6 +21,7 @@ use jiff::Timestamp;
 
 pub use self::anchor::Anchor;
 pub use self::appraisal::{Appraisal, AppraisedEvidence, AppraisedImage, Appraiser};
+pub use self::bus::{BusMessage, BusRefusal, BusRemedy, Buses, MessageBus};
 pub use self::cases::CaseFilter;
 pub use self::estate::{
     AuditConfig, BinaryAuthorizationConstraint, CloudRunWorkload, Cluster, EstateReader,

@@ -19,6 +19,6 @@ mod testing;
 mod trial;
 
 pub use notifier::{Notifier, SetUpError, Tally};
-pub use output::{Output, OutputError, Refusal, Retry};
+pub use output::{Output, OutputError, Receipt, Refusal, Retry};
 pub use route::{RouteError, Routes};
 pub use trial::{Trial, TrialOutcome, trial};

@@ -24,7 +24,8 @@ async fn run() -> Result<(), StartError> {
     let config = postern_wiring::start(&Process)?;
     let adapters = Adapters::of(&config, &Process).await?;
     let store = Arc::new(adapters.store);
-    let notifier = Notifier::of_config(store.clone(), &config, &Process);
+    let buses = postern_wiring::buses(&config.outputs, &config, &Process).await?;
+    let notifier = Notifier::of_config(store.clone(), &config, &Process, &buses);
     let notifier = notifier.map_err(|error| StartError::Function(error.to_string()))?;
     let tick = Part {
         name: "auditor",

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use postern_core::change::{Lane, Notification};
-use postern_core::ports::{Attempted, Outbox, Unavailable};
+use postern_core::ports::{Attempted, Buses, Outbox, Unavailable};
 use postern_host::config::{self, Config, SecretReference};
 use postern_host::environment::Environment;
 use postern_host::secret::{self, SecretError};
@@ -88,7 +88,8 @@ impl Notifier {
         }
     }
 
-    /// The notifier of a configuration: its `outputs` and its `routes`.
+    /// The notifier of a configuration: its `outputs`, those among them that are `buses` as they were
+    /// connected, and its `routes`.
     ///
     /// # Errors
     /// At the first output or route that cannot or must not work.
@@ -96,10 +97,11 @@ impl Notifier {
         outbox: Arc<dyn Outbox>,
         config: &Config,
         environment: &dyn Environment,
+        buses: &Buses,
     ) -> Result<Self, SetUpError> {
         let mut outputs = Vec::new();
         for output in &config.outputs {
-            outputs.push((output.name.clone(), set_up(output, environment)?));
+            outputs.push((output.name.clone(), set_up(output, environment, buses)?));
         }
         let names = outputs.iter().map(|(name, _)| name.clone()).collect();
         let routes = Routes::new(config.routes.clone(), names)?.silenced(&config.silences);
@@ -252,13 +254,14 @@ impl Notifier {
 pub(crate) fn set_up(
     output: &config::Output,
     environment: &dyn Environment,
+    buses: &Buses,
 ) -> Result<Box<dyn Output>, OutputError> {
     let secret = |reference: &SecretReference| {
         let secret = secret::resolve(reference, environment);
         let secret = secret.map_err(|error| error.to_string())?;
         Ok(secret.expose_secret().to_owned())
     };
-    crate::output::output(output, &secret)
+    crate::output::output(output, &secret, buses)
 }
 
 fn heartbeat_of(

@@ -4,6 +4,7 @@
 mod adapters;
 mod anchors;
 mod appraiser;
+mod buses;
 mod fetched;
 mod inspected;
 pub mod inspection;
@@ -18,6 +19,7 @@ mod trust;
 pub use adapters::Adapters;
 pub use anchors::anchors;
 pub use appraiser::appraiser;
+pub use buses::buses;
 pub use fetched::{estate, log_reader, runtime, subscriptions};
 pub use inspected::inspect_router;
 pub use lookout::{Found, Looked, Lookout, outage, tick_router};

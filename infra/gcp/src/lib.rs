@@ -1,5 +1,5 @@
 //! Google Cloud behind the ports of `postern-core`: the identity this runs as, subscriptions that are
-//! pulled from, logs that are read back, what runs on Cloud Run, and what there is at all.
+//! pulled from, topics that take alerts, logs that are read back, what runs on Cloud Run, and what there is at all.
 //!
 //! The APIs are spoken over REST. Each answer is bounded in size and time; an outage or a missing
 //! permission is an error that says which, and never an empty answer.
@@ -16,6 +16,7 @@ mod run;
 mod storage;
 #[cfg(test)]
 mod testing;
+mod topic;
 
 pub use access_token::{GoogleCredentials, GoogleCredentialsError};
 pub use endpoint::{Endpoint, EndpointError};
@@ -25,3 +26,4 @@ pub use pubsub::{PUBSUB, Subscription, SubscriptionError};
 pub use resource::ResourceError;
 pub use run::{CloudRun, RUN};
 pub use storage::{BucketAnchor, BucketAnchorError, STORAGE};
+pub use topic::{Topic, TopicError};

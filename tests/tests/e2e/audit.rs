@@ -53,7 +53,7 @@ pub(crate) fn break_glass_entry(id: &str) -> Value {
 }
 
 /// A Pub/Sub push of an entry, wrapped.
-fn push(entry: &Value) -> Value {
+pub(crate) fn push(entry: &Value) -> Value {
     json!({
         "message": {
             "attributes": {"logging.googleapis.com/timestamp": "2026-01-02T05:00:03.5Z"},

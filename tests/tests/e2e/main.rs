@@ -9,6 +9,7 @@
     reason = "what goes wrong in a helper fails the test that called it"
 )]
 
+mod alerts;
 mod anchors;
 mod apart;
 mod appraised;

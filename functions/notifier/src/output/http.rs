@@ -9,7 +9,7 @@ use postern_host::problem::quoted;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode, Url};
 
-use super::{Refusal, Retry};
+use super::{Receipt, Refusal, Retry};
 use crate::address::{PublicOnly, is_public};
 
 /// The whole exchange takes at most this long.
@@ -109,7 +109,7 @@ impl Receiver {
         headers: HeaderMap,
         body: Vec<u8>,
         now: Timestamp,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Receipt, Refusal> {
         let request = self
             .client
             .post(self.url.clone())
@@ -119,7 +119,10 @@ impl Receiver {
             .body(body);
         let response = request.send().await.map_err(|e| Refusal::again(told(&e)))?;
         match classified(response.status(), asked(&response, now)) {
-            None => Ok(()),
+            None => Ok(Receipt::new(format_args!(
+                "HTTP {}",
+                response.status().as_u16()
+            ))),
             Some(retry) => Err(Refusal {
                 retry,
                 error: reply(response).await,

@@ -1,5 +1,7 @@
 //! Where alerts go.
 
+mod place;
+
 use std::collections::BTreeSet;
 
 use postern_core::finding::Category;
@@ -65,8 +67,15 @@ pub(super) fn check(
                 }
                 None
             }
-            OutputKind::Stdout { .. } => None,
+            OutputKind::Email(mail) => mail.login.as_ref().map(|(_, word)| ("password", word)),
+            OutputKind::Stdout { .. }
+            | OutputKind::Sns { .. }
+            | OutputKind::Sqs { .. }
+            | OutputKind::EventBridge { .. }
+            | OutputKind::PubSub { .. } => None,
         };
+        let misplaced = place::mistakes(&output.kind).into_iter();
+        findings.extend(misplaced.map(|(key, message)| (here.key(key), message)));
         if let Some((key, reference)) = referred {
             secret(reference, here.key(key), environment, findings);
         }
