@@ -21,8 +21,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), StartError> {
-    let config = postern_wiring::start(&Process)?;
-    let adapters = Adapters::of(&config, &Process).await?;
+    let (config, environment) = postern_wiring::start(Process).await?;
+    let adapters = Adapters::of(&config, &environment).await?;
     let store = Arc::new(adapters.store.clone());
     let attestor = attestor(&config, adapters).await?;
     let readiness = Readiness::when(move || {
@@ -34,7 +34,7 @@ async fn run() -> Result<(), StartError> {
         routes: postern_attestor::router(Arc::new(attestor)),
         access: config.auth.attestor.as_ref(),
     };
-    postern_wiring::run(vec![part], readiness, &config, &Process).await
+    postern_wiring::run(vec![part], readiness, &config, &environment).await
 }
 
 async fn attestor(config: &Config, adapters: Adapters) -> Result<Attestor, StartError> {

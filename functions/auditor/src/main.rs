@@ -37,8 +37,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), StartError> {
-    let config = postern_wiring::start(&Process)?;
-    let adapters = Adapters::of(&config, &Process).await?;
+    let (config, environment) = postern_wiring::start(Process).await?;
+    let adapters = Adapters::of(&config, &environment).await?;
     let store = Arc::new(adapters.store.clone());
     let catalogue = Catalogue::configured(&config.audit);
     let catalogue = catalogue.map_err(|error| StartError::Function(error.to_string()))?;
@@ -49,9 +49,9 @@ async fn run() -> Result<(), StartError> {
     let auditor = Auditor::new(store.clone(), catalogue, believed)
         .watching(Watch::from(&config))
         .with_rules(rules);
-    let ledger = Ledger::of_config(&config.ledger, &Process, store.clone());
+    let ledger = Ledger::of_config(&config.ledger, &environment, store.clone());
     let auditor = auditor.signing(ledger.map_err(|error| StartError::Function(error.to_string()))?);
-    let auditor = match postern_wiring::appraiser(&config)? {
+    let auditor = match postern_wiring::appraiser(&config, &environment)? {
         Some(gate) => auditor.with_appraiser(gate),
         None => auditor,
     };
@@ -82,7 +82,7 @@ async fn run() -> Result<(), StartError> {
     });
     let serve = async {
         let parts = vec![events, cases];
-        let run = postern_wiring::run(parts, readiness, &config, &Process);
+        let run = postern_wiring::run(parts, readiness, &config, &environment);
         // A Lambda has no processor between requests: what is pulled there would be left lying until
         // its deadline. On Cloud Run that depends on how its processor is billed; what is left lying
         // comes again. In both, somebody calls `POST /v1/tick`.

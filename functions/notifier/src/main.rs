@@ -21,10 +21,10 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), StartError> {
-    let config = postern_wiring::start(&Process)?;
-    let adapters = Adapters::of(&config, &Process).await?;
+    let (config, environment) = postern_wiring::start(Process).await?;
+    let adapters = Adapters::of(&config, &environment).await?;
     let store = Arc::new(adapters.store);
-    let notifier = Notifier::of_config(store.clone(), &config, &Process);
+    let notifier = Notifier::of_config(store.clone(), &config, &environment);
     let notifier = notifier.map_err(|error| StartError::Function(error.to_string()))?;
     let tick = Part {
         name: "auditor",
@@ -35,5 +35,5 @@ async fn run() -> Result<(), StartError> {
         let store = store.clone();
         async move { store.health().await }
     });
-    postern_wiring::run(vec![tick], readiness, &config, &Process).await
+    postern_wiring::run(vec![tick], readiness, &config, &environment).await
 }

@@ -10,6 +10,7 @@ mod lookout;
 mod owners;
 mod process;
 mod registry;
+mod secrets;
 mod sources;
 mod trust;
 
@@ -21,6 +22,7 @@ pub use lookout::{Found, Looked, Lookout, outage, tick_router};
 pub use owners::owners_file;
 pub use process::{Part, StartError, announce, bind, run, start};
 pub use registry::registry;
+pub use secrets::{SecretsError, with_secrets};
 pub use sources::{sink, source};
 pub use trust::{system_policy, trust};
 

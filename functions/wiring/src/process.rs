@@ -8,10 +8,11 @@ use postern_host::auth::{Authenticator, AuthenticatorError, Unguarded, guard};
 use postern_host::config::{Access, Config};
 use postern_host::environment::{Environment, Platform};
 use postern_host::load::{self, ConfigErrors};
+use postern_host::secret::Managed;
 use postern_host::server::{Server, listen_address, termination};
 use postern_host::telemetry::{self, Format, Readiness};
 
-use crate::WiringError;
+use crate::{SecretsError, WiringError, with_secrets};
 
 /// Why a function cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +21,9 @@ pub enum StartError {
     /// The configuration has mistakes.
     #[error("{0}")]
     Config(ConfigErrors),
+    /// Secrets that it refers to cannot be fetched.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
     /// An adapter cannot be made.
     #[error(transparent)]
     Wiring(#[from] WiringError),
@@ -50,18 +54,22 @@ pub enum StartError {
 }
 
 /// What every function's `main` does first: logs, the crypto provider, the configuration that
-/// `POSTERN_CONFIG` names, checked whole.
+/// `POSTERN_CONFIG` names, checked whole. From there on the environment answers for the secrets that
+/// it refers to, too.
 ///
 /// # Errors
-/// With every mistake of the configuration at once.
-pub fn start(environment: &dyn Environment) -> Result<Config, StartError> {
+/// With every mistake of the configuration at once, or if its secrets cannot be fetched.
+pub async fn start<E: Environment>(environment: E) -> Result<(Config, Managed<E>), StartError> {
     let filter = environment
         .get("POSTERN_LOG")
         .unwrap_or_else(|| "info".to_owned());
-    telemetry::init(Format::detect(environment), &filter);
+    telemetry::init(Format::detect(&environment), &filter);
     postern_host::crypto::install();
     let file = environment.get("POSTERN_CONFIG");
-    load::load(file.as_deref().map(std::path::Path::new), environment).map_err(StartError::Config)
+    let file = file.as_deref().map(std::path::Path::new);
+    let environment = with_secrets(file, environment).await?;
+    let config = load::load(file, &environment).map_err(StartError::Config)?;
+    Ok((config, environment))
 }
 
 /// A part of a function's paths with an `auth` of its own.

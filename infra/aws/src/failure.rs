@@ -38,7 +38,7 @@ fn refusal(error: &impl ProvideErrorMetadata, permission: &str, resource: &str) 
         .collect();
     let advice = match code {
         "AccessDeniedException" => format!("allow {permission} on {resource} to this identity"),
-        "NotFoundException" => {
+        "NotFoundException" | "ResourceNotFoundException" => {
             format!("there is no {resource} in this account and region; check both")
         }
         "DisabledException" | "KMSInvalidStateException" => {

@@ -1,4 +1,5 @@
-//! Amazon Web Services behind the core's ports: AWS KMS signs, Amazon ECR lets in.
+//! Amazon Web Services behind the core's ports: AWS KMS signs, Amazon ECR lets in,
+//! Secrets Manager keeps secrets.
 //!
 //! Credentials, region and endpoints come from the standard chain of the AWS SDK: environment,
 //! profile, container and instance metadata; `AWS_ENDPOINT_URL` and its per-service forms point
@@ -8,9 +9,11 @@ mod ecr;
 mod failure;
 mod kms;
 mod reference;
+mod secret;
 mod session;
 
 pub use ecr::EcrCredentials;
 pub use kms::{KmsKey, KmsSigner};
 pub use reference::{KmsReference, KmsReferenceError};
+pub use secret::{SecretError, SecretReference, secret};
 pub use session::Session;

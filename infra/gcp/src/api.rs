@@ -55,8 +55,18 @@ enum Tried {
     Again(Option<Duration>, String),
     /// It will not.
     Never(Unavailable),
+    /// The API says no to what was asked.
+    Refused(Unavailable),
     /// The API says that there is no such thing.
     Absent(Unavailable),
+}
+
+/// Why a call has no answer.
+pub(crate) enum CallError {
+    /// The API says no to what was asked, or that there is no such thing.
+    Refused(Unavailable),
+    /// It could not be asked, or did not answer in its own words.
+    Outage(Unavailable),
 }
 
 impl Api {
@@ -104,7 +114,17 @@ impl Api {
         match self.tried(call, body.as_deref()).await {
             Tried::Done(answer) => self.read(call, &answer),
             Tried::Again(_, error) => Err(Unavailable::new(self.name(), error)),
-            Tried::Never(error) | Tried::Absent(error) => Err(error),
+            Tried::Never(error) | Tried::Refused(error) | Tried::Absent(error) => Err(error),
+        }
+    }
+
+    /// Gets something; tells a refusal from an outage.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, call: &Call<'_>) -> Result<T, CallError> {
+        match self.tried(call, None).await {
+            Tried::Done(answer) => self.read(call, &answer).map_err(CallError::Outage),
+            Tried::Again(_, error) => Err(CallError::Outage(Unavailable::new(self.name(), error))),
+            Tried::Never(error) => Err(CallError::Outage(error)),
+            Tried::Refused(error) | Tried::Absent(error) => Err(CallError::Refused(error)),
         }
     }
 
@@ -116,7 +136,7 @@ impl Api {
         match self.tried(call, None).await {
             Tried::Done(answer) => self.read(call, &answer).map(Some),
             Tried::Again(_, error) => Err(Unavailable::new(self.name(), error)),
-            Tried::Never(error) => Err(error),
+            Tried::Never(error) | Tried::Refused(error) => Err(error),
             Tried::Absent(_) => Ok(None),
         }
     }
@@ -182,6 +202,9 @@ impl Api {
                 }
                 status if refusal.is_absent(status.as_u16()) => {
                     Tried::Absent(Unavailable::new(self.name(), explained))
+                }
+                status if status.is_client_error() => {
+                    Tried::Refused(Unavailable::new(self.name(), explained))
                 }
                 _ => Tried::Never(Unavailable::new(self.name(), explained)),
             };

@@ -1,5 +1,5 @@
 //! Google Cloud behind the ports of `postern-core`: the identity this runs as, subscriptions that are
-//! pulled from, logs that are read back, what runs on Cloud Run, and what there is at all.
+//! pulled from, logs that are read back, what runs on Cloud Run, what there is at all, and secrets.
 //!
 //! The APIs are spoken over REST. Each answer is bounded in size and time; an outage or a missing
 //! permission is an error that says which, and never an empty answer.
@@ -13,6 +13,7 @@ mod pubsub;
 mod refusal;
 mod resource;
 mod run;
+mod secret;
 #[cfg(test)]
 mod testing;
 
@@ -23,3 +24,4 @@ pub use logging::{LOGGING, Logging};
 pub use pubsub::{PUBSUB, Subscription, SubscriptionError};
 pub use resource::ResourceError;
 pub use run::{CloudRun, RUN};
+pub use secret::{SECRET_MANAGER, SecretError, SecretManager, SecretReference};

@@ -8,5 +8,6 @@ mod emulated;
 mod moto;
 #[cfg(test)]
 mod refusals;
+mod secrets;
 #[cfg(test)]
 mod session;
