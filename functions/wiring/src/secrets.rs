@@ -213,7 +213,7 @@ mod tests {
         let error = with_secrets(None, environment("awssm://store"))
             .await
             .unwrap_err();
-        insta::assert_snapshot!(error, @"");
+        insta::assert_snapshot!(error, @"`awssm://store`: a secret of AWS Secrets Manager needs the cargo feature `aws`, which this build was made without; build with --features aws (or full)");
     }
 
     #[test]

@@ -29,4 +29,5 @@ mod pubsub;
 mod reconcile;
 mod registry;
 mod revocations;
+mod secrets;
 mod support;

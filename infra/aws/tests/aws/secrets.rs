@@ -43,7 +43,7 @@ async fn secrets_are_fetched_by_name_and_by_arn_in_their_region() {
         "of another region"
     );
     let error = told(&session, "awssm://shop/bytes").await.unwrap_err();
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @"AWS Secrets Manager: it answered ResourceNotFoundException; Secrets Manager can't find the specified secret.; there is no secret shop/bytes in this account and region; check both");
     assert!(matches!(error, SecretError::Refused(_)));
 }
 
@@ -55,7 +55,7 @@ async fn a_refusal_is_a_mistake_and_everything_else_an_outage() {
     let error = told(&session(&server.url), "awssm://hook")
         .await
         .unwrap_err();
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @"AWS Secrets Manager: it answered AccessDeniedException; User: synthetic is not authorized; allow secretsmanager:GetSecretValue on secret hook to this identity");
     assert!(matches!(error, SecretError::Refused(_)));
     for (status, body) in [
         (500, r#"{"__type":"InternalServiceError"}"#),

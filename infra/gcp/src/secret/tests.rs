@@ -59,7 +59,10 @@ async fn a_refusal_says_what_to_do() {
             other => panic!("{other:?}"),
         }
     }
-    insta::assert_snapshot!(said.join("\n"), @"");
+    insta::assert_snapshot!(said.join("\n"), @"
+    Secret Manager at LOOPBACK: projects/demo-mart/secrets/hook: it answered 403 (denied); this identity lacks secretmanager.versions.access; grant it: gcloud secrets add-iam-policy-binding hook --project=demo-mart --member=serviceAccount:EMAIL --role=roles/secretmanager.secretAccessor
+    Secret Manager at LOOPBACK: projects/demo-mart/secrets/hook: it answered 404 (Secret not found); there is no such resource, or it is not shown to this identity
+    ");
 }
 
 fn without_port(text: &str) -> String {
