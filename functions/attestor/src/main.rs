@@ -7,7 +7,7 @@ use postern_attestor::{Attestor, AttestorParts, KeyMistake, KeyReference, Signer
 use postern_host::config::Config;
 use postern_host::environment::Process;
 use postern_host::telemetry::Readiness;
-use postern_wiring::{Adapters, Part, StartError};
+use postern_wiring::{Adapters, Doors, Part, StartError};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -34,7 +34,14 @@ async fn run() -> Result<(), StartError> {
         routes: postern_attestor::router(Arc::new(attestor)),
         access: config.auth.attestor.as_ref(),
     };
-    postern_wiring::run(vec![part], readiness, &config, &environment).await
+    postern_wiring::run(
+        vec![part],
+        Doors::default(),
+        readiness,
+        &config,
+        &environment,
+    )
+    .await
 }
 
 async fn attestor(config: &Config, adapters: Adapters) -> Result<Attestor, StartError> {

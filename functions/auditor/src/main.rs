@@ -12,14 +12,15 @@ use postern_auditor::case::Rules;
 use postern_auditor::detection::Catalogue;
 use postern_auditor::ledger::Ledger;
 use postern_auditor::sources::{Fetched, Sources};
-use postern_auditor::{Auditor, Believed, Watch, http};
+use postern_auditor::{Auditor, Believed, Watch, http, queue};
 use postern_core::ports::Unavailable;
 use postern_host::auth::Identity;
 use postern_host::config::{Config, Right};
 use postern_host::environment::{Platform, Process};
 use postern_host::problem::Problem;
+use postern_host::queue::consume;
 use postern_host::telemetry::Readiness;
-use postern_wiring::{Adapters, Found, Looked, Lookout, Part, StartError, outage};
+use postern_wiring::{Adapters, Doors, Found, Looked, Lookout, Part, StartError, outage};
 use serde::Serialize;
 
 /// How often spool and journal are looked at, besides `POST /v1/tick`.
@@ -69,6 +70,14 @@ async fn run() -> Result<(), StartError> {
         routes: http::events_router(Arc::clone(&auditor)).merge(tick.with_state(due.clone())),
         access: config.auth.auditor.as_ref(),
     };
+    let taken = Arc::clone(&auditor);
+    let doors = Doors {
+        queue: Some(consume(move |body| {
+            let auditor = Arc::clone(&taken);
+            async move { queue::take(&auditor, &body).await }
+        })),
+        ..Doors::default()
+    };
     let cases = Part {
         name: "cases",
         routes: http::cases_router(auditor)
@@ -82,7 +91,7 @@ async fn run() -> Result<(), StartError> {
     });
     let serve = async {
         let parts = vec![events, cases];
-        let run = postern_wiring::run(parts, readiness, &config, &environment);
+        let run = postern_wiring::run(parts, doors, readiness, &config, &environment);
         // A Lambda has no processor between requests: what is pulled there would be left lying until
         // its deadline. On Cloud Run that depends on how its processor is billed; what is left lying
         // comes again. In both, somebody calls `POST /v1/tick`.

@@ -10,6 +10,7 @@ mod gauges;
 pub mod http;
 mod notifier;
 pub mod output;
+pub mod queue;
 mod route;
 mod signature;
 mod sink;

@@ -20,7 +20,7 @@ pub use fetched::{estate, log_reader, runtime, subscriptions};
 pub use inspected::inspect_router;
 pub use lookout::{Found, Looked, Lookout, outage, tick_router};
 pub use owners::owners_file;
-pub use process::{Part, StartError, announce, bind, run, start};
+pub use process::{Doors, Part, StartError, announce, bind, run, start};
 pub use registry::registry;
 pub use secrets::{SecretsError, with_secrets};
 pub use sources::{sink, source};

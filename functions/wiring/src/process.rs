@@ -8,6 +8,7 @@ use postern_host::auth::{Authenticator, AuthenticatorError, Unguarded, guard};
 use postern_host::config::{Access, Config};
 use postern_host::environment::{Environment, Platform};
 use postern_host::load::{self, ConfigErrors};
+use postern_host::queue::Consume;
 use postern_host::secret::Managed;
 use postern_host::server::{Server, listen_address, termination};
 use postern_host::telemetry::{self, Format, Readiness};
@@ -82,12 +83,22 @@ pub struct Part<'a> {
     pub access: Option<&'a Access>,
 }
 
+/// Ways into a function that show no token.
+#[derive(Default)]
+pub struct Doors {
+    /// Paths whose requests are authenticated by what is in them.
+    pub signed: Router,
+    /// What the messages of a queue are for, where the platform reads one for us (AWS Lambda).
+    pub queue: Option<Consume>,
+}
+
 /// Serves a function until the process is told to end, beside `/health`, `/ready` and `/metrics`.
 ///
 /// # Errors
 /// If it cannot listen, or would answer strangers.
 pub async fn run(
     parts: Vec<Part<'_>>,
+    doors: Doors,
     readiness: Readiness,
     config: &Config,
     environment: &dyn Environment,
@@ -96,7 +107,7 @@ pub async fn run(
     let viewers = Arc::new(Authenticator::new(
         parts.first().and_then(|part| part.access),
     )?);
-    let mut router = telemetry::router(readiness, viewers);
+    let mut router = telemetry::router(readiness, viewers).merge(doors.signed);
     for part in parts {
         let authenticator = Arc::new(Authenticator::new(part.access)?);
         router = router.merge(postern_host::auth::authenticated(
@@ -105,7 +116,7 @@ pub async fn run(
         ));
     }
     if Platform::detect(environment) == Platform::Lambda {
-        return lambda(router, environment).await;
+        return lambda(router, doors.queue, environment).await;
     }
     let address = listen_address(None, config.listen.as_deref(), environment);
     let server = bind(config, &address).await?;
@@ -151,12 +162,20 @@ pub fn announce(server: &Server) {
 }
 
 #[cfg(feature = "lambda")]
-async fn lambda(router: Router, environment: &dyn Environment) -> Result<(), StartError> {
-    Ok(postern_host::lambda::run(router, environment).await?)
+async fn lambda(
+    router: Router,
+    queue: Option<Consume>,
+    environment: &dyn Environment,
+) -> Result<(), StartError> {
+    Ok(postern_host::lambda::run(router, queue, environment).await?)
 }
 
 #[cfg(not(feature = "lambda"))]
-async fn lambda(_router: Router, _environment: &dyn Environment) -> Result<(), StartError> {
+async fn lambda(
+    _router: Router,
+    _queue: Option<Consume>,
+    _environment: &dyn Environment,
+) -> Result<(), StartError> {
     Err(StartError::Wiring(WiringError::not_built(
         "running as a Lambda",
         "lambda",
