@@ -6,6 +6,7 @@
 
 mod cases;
 mod ledger;
+mod sns;
 
 use std::sync::Arc;
 
@@ -28,6 +29,7 @@ use crate::push;
 
 pub use self::cases::cases_router;
 pub use self::ledger::ledger_router;
+pub use self::sns::sns_router;
 
 /// The largest request: a Pub/Sub message (10 MB) as base64, with its envelope.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;

@@ -25,6 +25,7 @@ mod push;
 pub mod queue;
 pub mod reconcile;
 pub mod report;
+pub mod sns;
 pub mod sources;
 pub mod subject;
 #[cfg(test)]

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use postern_auditor::case::Rules;
 use postern_auditor::detection::Catalogue;
 use postern_auditor::ledger::Ledger;
+use postern_auditor::sns::SnsDoor;
 use postern_auditor::sources::{Fetched, Sources};
 use postern_auditor::{Auditor, Believed, Watch, http, queue};
 use postern_core::ports::Unavailable;
@@ -70,13 +71,18 @@ async fn run() -> Result<(), StartError> {
         routes: http::events_router(Arc::clone(&auditor)).merge(tick.with_state(due.clone())),
         access: config.auth.auditor.as_ref(),
     };
+    let door = SnsDoor::new(&config.audit.sns.topics, postern_wiring::fetcher()?);
+    let door = door.map_err(|error| StartError::Function(error.to_string()))?;
     let taken = Arc::clone(&auditor);
     let doors = Doors {
+        signed: match door {
+            Some(door) => http::sns_router(Arc::clone(&auditor), door),
+            None => Router::new(),
+        },
         queue: Some(consume(move |body| {
             let auditor = Arc::clone(&taken);
             async move { queue::take(&auditor, &body).await }
         })),
-        ..Doors::default()
     };
     let cases = Part {
         name: "cases",

@@ -8,6 +8,7 @@
 mod appraisal;
 mod cases;
 mod estate;
+mod fetcher;
 mod ledger;
 mod runtime;
 mod sources;
@@ -23,6 +24,7 @@ pub use self::estate::{
     AuditConfig, BinaryAuthorizationConstraint, CloudRunWorkload, Cluster, EstateReader,
     LogExclusion, LogSink, TopicSubscription, WorkloadKind,
 };
+pub use self::fetcher::Fetcher;
 pub use self::ledger::{Head, Inclusion, LedgerStore};
 pub use self::runtime::{RunningRevision, Runtime, RuntimeState};
 use crate::attestor::{Attestor, AttestorName, NoteName};

@@ -4,6 +4,7 @@
 mod adapters;
 mod appraiser;
 mod fetched;
+mod fetcher;
 mod inspected;
 pub mod inspection;
 mod lookout;
@@ -17,6 +18,7 @@ mod trust;
 pub use adapters::Adapters;
 pub use appraiser::appraiser;
 pub use fetched::{estate, log_reader, runtime, subscriptions};
+pub use fetcher::fetcher;
 pub use inspected::inspect_router;
 pub use lookout::{Found, Looked, Lookout, outage, tick_router};
 pub use owners::owners_file;

@@ -13,6 +13,8 @@ pub struct Audit {
     pub projects: Vec<String>,
     /// Subscriptions that may deliver; empty: any.
     pub subscriptions: Vec<String>,
+    /// Amazon SNS topics whose messages are taken in at `/v1/events/sns`.
+    pub sns: Sns,
     /// Subscriptions that are pulled from, `projects/P/subscriptions/S`.
     pub pull: Vec<String>,
     /// The gate that says what images are worth, where the auditor is a process of its own.
@@ -31,6 +33,15 @@ pub struct Audit {
     /// After how long without an entry of an expected project (of any, if none is named) silence is
     /// a finding. Absent: never.
     pub silence_after: Option<SignedDuration>,
+}
+
+/// Amazon SNS.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Sns {
+    /// ARNs of the topics that may deliver; empty: there is no such door. A subscription to one of
+    /// them is confirmed by itself.
+    pub topics: Vec<String>,
 }
 
 /// A gate in another process.
