@@ -26,6 +26,7 @@ mod peers;
 mod pkix;
 mod platforms;
 mod pubsub;
+mod queues;
 mod reconcile;
 mod registry;
 mod revocations;

@@ -50,7 +50,7 @@ pub struct Sns {
 pub struct RemoteGate {
     /// Its server, such as `https://gate.example`.
     pub url: String,
-    /// The token that it is shown, `file:PATH` or `env:NAME`; its caller needs the right `decide`.
+    /// The token that it is shown, by reference; its caller needs the right `decide`.
     pub token: Option<SecretReference>,
 }
 
