@@ -122,8 +122,12 @@ fn not_events() -> Problem {
 }
 
 async fn read(body: Body) -> Result<axum::body::Bytes, Problem> {
-    to_bytes(body, BODY_LIMIT).await.map_err(|_| {
-        let detail = format!("the body could not be read, or has more than {BODY_LIMIT} bytes");
+    read_up_to(body, BODY_LIMIT).await
+}
+
+async fn read_up_to(body: Body, limit: usize) -> Result<axum::body::Bytes, Problem> {
+    to_bytes(body, limit).await.map_err(|_| {
+        let detail = format!("the body could not be read, or has more than {limit} bytes");
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", detail)
     })
 }

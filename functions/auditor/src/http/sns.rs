@@ -11,10 +11,13 @@ use axum::{Json, Router};
 use jiff::Timestamp;
 use postern_host::problem::Problem;
 
-use super::{outage, read};
+use super::{outage, read_up_to};
 use crate::auditor::Auditor;
 use crate::intake::{Report, take_in_body};
 use crate::sns::{Posted, SnsDoor, SnsError};
+
+/// The largest body that is read of a stranger: a message of 256 KiB, every character of it escaped.
+const BODY_LIMIT: usize = 2 * 1024 * 1024;
 
 /// Where Amazon SNS posts. Not to be put behind a check of tokens, of which SNS has none.
 pub fn sns_router(auditor: Arc<Auditor>, door: SnsDoor) -> Router {
@@ -27,7 +30,7 @@ async fn receive(
     State((auditor, door)): State<(Arc<Auditor>, Arc<SnsDoor>)>,
     body: Body,
 ) -> Result<Json<Report>, Problem> {
-    let body = read(body).await?;
+    let body = read_up_to(body, BODY_LIMIT).await?;
     let posted = door.open(&body, Timestamp::now()).await;
     let (topic, message) = match posted.map_err(not_opened)? {
         Posted::Subscription => return Ok(Json(Report::default())),

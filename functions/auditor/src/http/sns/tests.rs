@@ -251,6 +251,12 @@ async fn raw_delivery_is_refused() {
 }
 
 #[tokio::test]
+async fn a_strangers_flood_is_not_read() {
+    let (status, problem) = World::new().post(" ".repeat(2 << 20) + "{}").await;
+    assert_eq!((status, &problem["code"]), (413, &json!("BODY_TOO_LARGE")));
+}
+
+#[tokio::test]
 async fn a_certificate_that_cannot_be_had_is_an_outage() {
     let (status, problem) = World::with(BTreeMap::new()).post(notification()).await;
     assert_eq!((status, &problem["code"]), (503, &json!("SNS_UNAVAILABLE")));
