@@ -13,6 +13,7 @@ use postern_attestor::{Attestor, AttestorParts, rules};
 use postern_auditor::case::Rules;
 use postern_auditor::detection::Catalogue;
 use postern_auditor::ledger::{Anchors, Ledger};
+use postern_auditor::sns::SnsDoor;
 use postern_auditor::sources::{Fetched, Sources};
 use postern_auditor::{Auditor, Believed, Watch};
 use postern_core::decision::Decision;
@@ -338,8 +339,17 @@ fn auditor_routes(
     let cases = cases
         .merge(postern_wiring::inspect_router(config, adapters)?)
         .merge(postern_auditor::http::ledger_router(store));
-    let events = guarded(events, config.auth.auditor.as_ref())?;
+    let events = guarded(events, config.auth.auditor.as_ref())?.merge(sns(config, auditor)?);
     Ok(events.merge(guarded(cases, config.auth.cases.as_ref())?))
+}
+
+/// The door of Amazon SNS, which is authenticated by what comes in through it.
+fn sns(config: &Config, auditor: &Arc<Auditor>) -> Result<Router, Failure> {
+    let door = SnsDoor::new(&config.audit.sns.topics, postern_wiring::fetcher()?);
+    Ok(match door.map_err(Failure::mistake)? {
+        Some(door) => postern_auditor::http::sns_router(Arc::clone(auditor), door),
+        None => Router::new(),
+    })
 }
 
 fn lookout(adapters: &Adapters, auditor: Arc<Auditor>) -> Lookout {

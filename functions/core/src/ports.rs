@@ -10,6 +10,7 @@ mod appraisal;
 mod bus;
 mod cases;
 mod estate;
+mod fetcher;
 mod ledger;
 mod runtime;
 mod sources;
@@ -27,6 +28,7 @@ pub use self::estate::{
     AuditConfig, BinaryAuthorizationConstraint, CloudRunWorkload, Cluster, EstateReader,
     LogExclusion, LogSink, TopicSubscription, WorkloadKind,
 };
+pub use self::fetcher::Fetcher;
 pub use self::ledger::{Head, Inclusion, Leaf, LedgerStore};
 pub use self::runtime::{RunningRevision, Runtime, RuntimeState};
 use crate::attestor::{Attestor, AttestorName, NoteName};

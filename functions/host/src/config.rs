@@ -16,7 +16,7 @@ use postern_core::attestor::ProjectNumbers;
 use serde::Deserialize;
 
 pub use attestor::{Attestor, Signer};
-pub use audit::{Audit, Endpoints, Reconcile, RemoteGate, TrustSet};
+pub use audit::{Audit, Endpoints, Reconcile, RemoteGate, Sns, TrustSet};
 pub use auth::{Access, Auth, Issuer, PlatformCallers, PlatformWord, Right};
 pub use cases::{Cases, Due, JustificationRules};
 pub use gate::{BreakGlass, Gate, OnUndetermined, Tls};

@@ -11,6 +11,7 @@ mod heartbeat;
 pub mod http;
 mod notifier;
 pub mod output;
+pub mod queue;
 mod route;
 mod signature;
 mod sink;

@@ -57,6 +57,8 @@ enum Tried {
     Never(Unavailable),
     /// It will not, whatever is done: what was sent is wrong, says the API.
     Invalid(Unavailable),
+    /// The API says no to what was asked.
+    Refused(Unavailable),
     /// The API says that there is no such thing.
     Absent(Unavailable),
     /// The API says that what was said to be so is not (412).
@@ -68,6 +70,14 @@ enum Tried {
 struct Body<'a> {
     kind: &'static str,
     bytes: &'a [u8],
+}
+
+/// Why a call has no answer.
+pub(crate) enum CallError {
+    /// The API says no to what was asked, or that there is no such thing.
+    Refused(Unavailable),
+    /// It could not be asked, or did not answer in its own words.
+    Outage(Unavailable),
 }
 
 impl Api {
@@ -143,6 +153,17 @@ impl Api {
         }
     }
 
+    /// Gets something; tells a refusal from an outage.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, call: &Call<'_>) -> Result<T, CallError> {
+        match self.tried(call, None).await {
+            Tried::Done(answer) => self.read(call, &answer).map_err(CallError::Outage),
+            Tried::Refused(error) | Tried::Invalid(error) | Tried::Absent(error) => {
+                Err(CallError::Refused(error))
+            }
+            tried => Err(CallError::Outage(self.not_done(call, tried))),
+        }
+    }
+
     /// Gets something; `None` if the API says that there is no such thing.
     pub(crate) async fn find<T: DeserializeOwned>(
         &self,
@@ -158,7 +179,10 @@ impl Api {
     fn not_done(&self, call: &Call<'_>, tried: Tried) -> Unavailable {
         match tried {
             Tried::Again(_, error) => Unavailable::new(self.name(), error),
-            Tried::Never(error) | Tried::Invalid(error) | Tried::Absent(error) => error,
+            Tried::Never(error)
+            | Tried::Invalid(error)
+            | Tried::Refused(error)
+            | Tried::Absent(error) => error,
             Tried::Unmet | Tried::Done(_) => self.failed(call, "it answered something else"),
         }
     }
@@ -190,7 +214,9 @@ impl Api {
                 let error = Unavailable::new(self.name(), error);
                 Err(refused(BusRemedy::Time(asked))(error))
             }
-            Tried::Never(error) | Tried::Absent(error) => Err(refused(BusRemedy::Person)(error)),
+            Tried::Never(error) | Tried::Refused(error) | Tried::Absent(error) => {
+                Err(refused(BusRemedy::Person)(error))
+            }
             Tried::Invalid(error) => Err(refused(BusRemedy::Nothing)(error)),
             Tried::Unmet => {
                 let error = self.failed(call, "it answered something else");
@@ -264,6 +290,9 @@ impl Api {
                 }
                 status if refusal.is_invalid(status.as_u16()) => {
                     Tried::Invalid(Unavailable::new(self.name(), explained))
+                }
+                status if status.is_client_error() => {
+                    Tried::Refused(Unavailable::new(self.name(), explained))
                 }
                 _ => Tried::Never(Unavailable::new(self.name(), explained)),
             };

@@ -63,6 +63,9 @@ pub(crate) fn grant(resource: &str, role: &str) -> String {
                 "gcloud pubsub topics add-iam-policy-binding {name} --project={project} {binding}"
             )
         }
+        ["projects", project, "secrets", name] => {
+            format!("gcloud secrets add-iam-policy-binding {name} --project={project} {binding}")
+        }
         ["folders", id] => {
             format!("gcloud resource-manager folders add-iam-policy-binding {id} {binding}")
         }

@@ -308,7 +308,7 @@ fn the_demo_does_what_it_says() {
 }
 
 /// The signature of a webhook by Standard Webhooks, computed by `openssl`.
-fn signature(world: &World, hook: &Seen) -> String {
+pub(crate) fn signature(world: &World, hook: &Seen) -> String {
     let id = hook.headers.get("webhook-id").unwrap();
     let time = hook.headers.get("webhook-timestamp").unwrap();
     let signed = [format!("{id}.{time}.").as_bytes(), &hook.body[..]].concat();

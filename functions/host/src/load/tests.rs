@@ -166,8 +166,8 @@ postern.yaml has 23 mistakes:
   line 20: outputs[1].name: another output has this name
   line 21: outputs[2]: `file` takes `path`, and may have `body`
   line 22: outputs[3].topic: this should be a topic: projects/PROJECT/topics/TOPIC
-  line 23: outputs[4].secret: a secret is written as `env:NAME` or `file:PATH`, never as itself
-  line 24: outputs[5].secret: secrets of `gcpsm://` are not supported by this build yet: mount the secret as a file or an environment variable, and write `file:PATH` or `env:NAME`
+  line 23: outputs[4].secret: a secret is written as `env:NAME`, `file:PATH`, `gcpsm://projects/P/secrets/S` or `awssm://ARN-or-name`, never as itself
+  line 24: outputs[5].secret: `gcpsm://projects/p/secrets/s` was not fetched: secrets of a manager are read once, with the configuration
   line 26: routes[0].match.severity: this should be one of INFO, LOW, MEDIUM, HIGH, CRITICAL
 "#);
 }
@@ -252,9 +252,9 @@ outputs:
 "#;
     insta::assert_snapshot!(mistakes(text), @r#"
     postern.yaml has 6 mistakes:
-      line 3: outputs[0].url: a secret is written as `env:NAME` or `file:PATH`, never as itself
+      line 3: outputs[0].url: a secret is written as `env:NAME`, `file:PATH`, `gcpsm://projects/P/secrets/S` or `awssm://ARN-or-name`, never as itself
       line 4: outputs[1].url: this should be an https:// URL (http:// only to loopback)
-      line 4: outputs[1].routingKey: a secret is written as `env:NAME` or `file:PATH`, never as itself
+      line 4: outputs[1].routingKey: a secret is written as `env:NAME`, `file:PATH`, `gcpsm://projects/P/secrets/S` or `awssm://ARN-or-name`, never as itself
       line 5: outputs[2].url: a URL is no place for a secret: use `token: env:NAME`
       line 6: outputs[3].token: the environment variable `UNSET` is not set
       line 7: outputs[4]: `teams` takes `url`, by reference, and may have `allowPrivate`

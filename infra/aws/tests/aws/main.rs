@@ -10,5 +10,6 @@ mod emulated;
 mod moto;
 #[cfg(test)]
 mod refusals;
+mod secrets;
 #[cfg(test)]
 mod session;

@@ -2,7 +2,6 @@
 
 use clap::ValueEnum;
 use postern_host::config::Config;
-use postern_host::environment::Process;
 use postern_notifier::{Trial, TrialOutcome, trial};
 use serde_json::{Value, json};
 
@@ -49,13 +48,14 @@ enum Format {
 }
 
 pub(super) async fn run(args: Args) -> Outcome {
-    let config = args.place.configuration()?;
+    let (config, environment) = args.place.configuration().await?;
     let named = |output: &&postern_host::config::Output| output.name == args.output;
     let Some(found) = config.outputs.iter().find(named) else {
         return Err(unknown(&args.output, &config));
     };
-    let buses = postern_wiring::buses(std::slice::from_ref(found), &config, &Process).await?;
-    let tried = trial(found, &Process, &buses, now()).await;
+    let outputs = std::slice::from_ref(found);
+    let buses = postern_wiring::buses(outputs, &config, &environment).await?;
+    let tried = trial(found, &environment, &buses, now()).await;
     let tried = tried.map_err(Failure::mistake)?;
     match args.format {
         Format::Json => output::print_json(&document(&args.output, &tried))?,
