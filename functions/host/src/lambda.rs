@@ -65,7 +65,7 @@ pub fn is_lambda(environment: &dyn Environment) -> bool {
 
 /// One invocation.
 enum Event {
-    Http(LambdaRequest),
+    Http(Box<LambdaRequest>),
     Queue(batch::Batch),
 }
 
@@ -75,7 +75,7 @@ impl<'de> Deserialize<'de> for Event {
         match serde_json::from_str(raw.get()) {
             Ok(batch) => Ok(Self::Queue(batch)),
             Err(_) => serde_json::from_str(raw.get())
-                .map(Self::Http)
+                .map(|request| Self::Http(Box::new(request)))
                 .map_err(de::Error::custom),
         }
     }
@@ -125,7 +125,7 @@ pub async fn run(
             let LambdaEvent { payload, context } = event;
             Ok::<_, Infallible>(match payload {
                 Event::Http(request) => {
-                    Answer::Http(http.call(LambdaEvent::new(request, context)).await?)
+                    Answer::Http(http.call(LambdaEvent::new(*request, context)).await?)
                 }
                 Event::Queue(batch) => {
                     let deadline = time_left(&context);

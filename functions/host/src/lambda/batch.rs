@@ -92,20 +92,20 @@ async fn done(record: &Record, deadline: Deadline, take: Option<&Consume>) -> bo
         );
         return false;
     };
-    let message = &record.message_id;
+    let id = &record.message_id;
     let left = deadline.remaining();
     if left.is_zero() {
-        tracing::warn!(message, "there was no time for a message; it comes again");
+        tracing::warn!(id, "there was no time for a message; it comes again");
         return false;
     }
     match tokio::time::timeout(left, take(record.body.clone())).await {
         Ok(Ok(())) => true,
         Ok(Err(error)) => {
-            tracing::error!(%error, message, "a message could not be taken in; it comes again");
+            tracing::error!(%error, id, "a message could not be taken in; it comes again");
             false
         }
         Err(_) => {
-            tracing::error!(message, "a message took too long; it comes again");
+            tracing::error!(id, "a message took too long; it comes again");
             false
         }
     }

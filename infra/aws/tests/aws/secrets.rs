@@ -9,7 +9,7 @@ use crate::session::{config, session};
 
 async fn told(session: &Session, reference: &str) -> Result<String, SecretError> {
     let secret = secret(session, &reference.parse()?).await?;
-    Ok(String::from_utf8(secret).unwrap())
+    Ok(String::from_utf8_lossy(&secret).into_owned())
 }
 
 #[tokio::test]
