@@ -368,7 +368,7 @@ async fn kept_checkpoints_that_contradict_each_other_or_the_ledger_are_found() {
     let shorter = scene.signed().await;
     let lines = scene.exported(&shorter, &Selection::default()).await;
     let cut = Broken::Cut { kept: 20, size: 12 };
-    assert_eq!(scene.verified(&lines, &[kept.clone()]), Err(cut));
+    assert_eq!(scene.verified(&lines, std::slice::from_ref(&kept)), Err(cut));
     let forged = Memory::of(0);
     forged.add(110, 130);
     *scene.memory.entries.lock().unwrap() = forged.entries.lock().unwrap().clone();

@@ -463,3 +463,16 @@ proptest! {
         let _ = read_with(&format!("{section}: {value}"), &[]);
     }
 }
+
+#[test]
+fn anchors_are_of_known_types_and_need_a_key() {
+    let text = "ledger: {anchors: [{type: file, path: anchored.txt}]}";
+    insta::assert_snapshot!(mistakes(text), @"
+postern.yaml has a mistake:
+  line 1: ledger.anchors: nothing is signed here that could be kept: name a key, `ledger.key`
+");
+    let text = "ledger: {key: \"awskms:///alias/a\", anchors: [{type: tape, path: a}]}";
+    assert!(mistakes(text).contains("tape"));
+    let text = "ledger: {key: \"awskms:///alias/a\", anchors: [{type: file, pat: a}]}";
+    assert!(mistakes(text).contains("pat"));
+}
