@@ -21,7 +21,7 @@ pub use image::{Layout, write_layout};
 pub use postern::{binary, postern};
 pub use postgres::Postgres;
 pub use server::{
-    Server, Stream, docker_registry, fake_gcs, moto, pubsub_emulator, referrers_registry,
-    registry_v3,
+    Server, Stream, docker_registry, fake_gcs, moto, pubsub_emulator, pubsub_emulator_at,
+    referrers_registry, registry_v3, smtp_receiver,
 };
 pub use tools::{have, output, run};

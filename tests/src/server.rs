@@ -151,18 +151,35 @@ fn free_address() -> String {
     free.local_addr().unwrap().to_string()
 }
 
+/// A server that takes mail and writes it to a folder, one JSON file a mail, on a port or a free one; see
+/// `tests/tools/smtp-receiver.py` for the further words.
+pub fn smtp_receiver(folder: &Path, port: u16, words: &[&str]) -> Server {
+    let mut command = command("smtp-receiver");
+    let port = format!("--port={port}");
+    command.arg(folder).arg(port).args(words);
+    Server::start(command, Stream::Stdout, "listening on ")
+}
+
 /// Google's emulator of Pub/Sub. It takes no port 0, so the port is one that was free just now.
 ///
 /// # Panics
 /// If no port is free.
 pub fn pubsub_emulator() -> Server {
     let address = free_address();
+    pubsub_emulator_at(&address)
+}
+
+/// The emulator at this address of loopback.
+///
+/// # Panics
+/// If it is no address.
+pub fn pubsub_emulator_at(address: &str) -> Server {
     let (_, port) = address.rsplit_once(':').unwrap();
     let mut command = command("pubsub-emulator");
     command.args(["--host=127.0.0.1", &format!("--port={port}")]);
     let mut server = Server::start(command, Stream::Stderr, "Server started, listening on ");
     // It says the port only.
-    server.address = address;
+    server.address = address.to_owned();
     server
 }
 

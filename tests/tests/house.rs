@@ -106,7 +106,13 @@ impl Room {
         match self {
             Self::Core => false,
             Self::Verify => there == Self::Core,
-            Self::Host | Self::Infra => matches!(there, Self::Core | Self::Verify),
+            Self::Host => matches!(there, Self::Core | Self::Verify),
+            Self::Infra => match there {
+                Self::Core | Self::Verify => true,
+                // The servers that an adapter is tested with.
+                Self::Tests => dependency.kind == DependencyKind::Development,
+                _ => false,
+            },
             Self::Function => match there {
                 Self::Core | Self::Verify | Self::Host => true,
                 // A binary joins what its library does not know of.

@@ -7,7 +7,7 @@ use postern_attestor::{Attestor, AttestorParts, KeyMistake, KeyReference, Signer
 use postern_host::config::Config;
 use postern_host::environment::Process;
 use postern_host::telemetry::Readiness;
-use postern_wiring::{Adapters, Part, StartError};
+use postern_wiring::{Adapters, Doors, Part, StartError};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -21,8 +21,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), StartError> {
-    let config = postern_wiring::start(&Process)?;
-    let adapters = Adapters::of(&config, &Process).await?;
+    let (config, environment) = postern_wiring::start(Process).await?;
+    let adapters = Adapters::of(&config, &environment).await?;
     let store = Arc::new(adapters.store.clone());
     let attestor = attestor(&config, adapters).await?;
     let readiness = Readiness::when(move || {
@@ -34,7 +34,14 @@ async fn run() -> Result<(), StartError> {
         routes: postern_attestor::router(Arc::new(attestor)),
         access: config.auth.attestor.as_ref(),
     };
-    postern_wiring::run(vec![part], readiness, &config, &Process).await
+    postern_wiring::run(
+        vec![part],
+        Doors::default(),
+        readiness,
+        &config,
+        &environment,
+    )
+    .await
 }
 
 async fn attestor(config: &Config, adapters: Adapters) -> Result<Attestor, StartError> {

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use postern_core::case::{Case, CaseAction, CaseKind, CaseState, CaseStep, LeftOut};
+use postern_core::case::{Case, CaseAction, CaseState, CaseStep};
 use postern_core::change::{Change, Correlation, Notification, Quarantined, SeenEvent};
-use postern_core::decision::ApiVersion;
 use postern_core::entry::{CaseRecord, Entry, EventReceipt, Record};
 use postern_core::finding::Finding;
 use postern_core::memory::{Expectation, Fact};
@@ -229,30 +228,19 @@ impl Cases<'_> {
         let step = step(CaseAction::Opened, finding, now);
         let (owner, channel) = self.rules.owners.of(finding, self.labels);
         let case = Case {
-            api_version: ApiVersion::V1,
-            kind: CaseKind::Case,
-            id: id.clone(),
-            revision: 1,
-            state: CaseState::Open,
-            category: finding.category,
-            severity: finding.severity,
             owner,
             channel,
-            opened_at: now,
             due_at: self.rules.due(finding.severity, now),
             target: finding.target.clone(),
+            labels: labels_of_case(self.labels),
             actors: self.actors(finding),
-            justification: None,
-            ticket: None,
-            exception_until: None,
             last_conformant_revision: finding.last_conformant_revision.clone(),
             rollback: finding.rollback.clone(),
             drill: drill_of(finding, &self.snapshot.drills).map(|drill| drill.id.clone()),
-            closed_as: None,
             findings: vec![finding.clone()],
             finding_count: 1,
-            left_out: LeftOut::default(),
             history: vec![step.clone()],
+            ..Case::new(id.clone(), finding.category, finding.severity, now)
         };
         self.drafts.insert(
             id.clone(),
@@ -286,6 +274,12 @@ impl Cases<'_> {
                 .into_iter()
                 .chain(self.rules.due(finding.severity, now))
                 .min();
+        }
+        for (key, value) in labels_of_case(self.labels) {
+            // What was there first stays: nobody takes a case away from who looks at it.
+            if case.labels.len() < MOST_LABELS {
+                case.labels.entry(key).or_insert(value);
+            }
         }
         case.drill = still_of(&case, finding, &self.snapshot.drills);
         let said = |known: &mut Option<String>, says: &Option<String>| {
@@ -324,6 +318,21 @@ impl Cases<'_> {
         let names = principal.chain(&finding.actor.via).chain(behind);
         names.cloned().collect()
     }
+}
+
+/// Labels that a case keeps, and how long they may be: Kubernetes allows 63 characters, and a prefix of 253
+/// in a key.
+const MOST_LABELS: usize = 64;
+const LONGEST_LABEL: usize = 320;
+
+fn labels_of_case(labels: &Labels) -> Labels {
+    let short = |(key, value): &(&String, &String)| {
+        key.len() <= LONGEST_LABEL && value.len() <= LONGEST_LABEL
+    };
+    let labels = labels.iter().filter(short).take(MOST_LABELS);
+    labels
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
 }
 
 fn step(action: CaseAction, finding: &Finding, now: Timestamp) -> CaseStep {

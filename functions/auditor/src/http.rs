@@ -6,6 +6,7 @@
 
 mod cases;
 mod ledger;
+mod sns;
 
 use std::sync::Arc;
 
@@ -19,15 +20,16 @@ use postern_core::ports::Unavailable;
 use postern_host::auth::Identity;
 use postern_host::config::Right;
 use postern_host::problem::{Problem, quoted};
-use serde::Serialize;
 
-use crate::auditor::{Auditor, Received};
+use crate::auditor::Auditor;
 use crate::cloud_events;
 use crate::input::{self, Delivery};
+use crate::intake::{self, Report};
 use crate::push;
 
 pub use self::cases::cases_router;
 pub use self::ledger::ledger_router;
+pub use self::sns::sns_router;
 
 /// The largest request: a Pub/Sub message (10 MB) as base64, with its envelope.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
@@ -71,16 +73,6 @@ async fn receive_push(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// What became of each event of a request.
-#[derive(Debug, Default, Serialize)]
-struct Report {
-    recorded: usize,
-    kept: usize,
-    known: usize,
-    quarantined: usize,
-    findings: usize,
-}
-
 async fn receive_events(
     State(auditor): State<Arc<Auditor>>,
     identity: Identity,
@@ -90,23 +82,11 @@ async fn receive_events(
     identity.require(Right::Ingest)?;
     let body = read(body).await?;
     let (route, deliveries) = deliveries(&headers, &body).ok_or_else(not_events)?;
-    let mut report = Report::default();
-    for delivery in deliveries {
-        let received = match delivery.entry {
-            Ok((entry, form)) => auditor.receive(&entry, route, form).await,
-            Err(reason) => auditor.quarantine(&delivery.raw, route, &reason).await,
-        };
-        match received.map_err(outage)? {
-            Received::Recorded(findings) => {
-                report.recorded += 1;
-                report.findings += findings;
-            }
-            Received::Kept => report.kept += 1,
-            Received::Known => report.known += 1,
-            Received::Quarantined => report.quarantined += 1,
-        }
-    }
-    Ok(Json(report))
+    Ok(Json(
+        intake::take_in(&auditor, route, deliveries)
+            .await
+            .map_err(outage)?,
+    ))
 }
 
 /// CloudEvents in any mode, or as plain JSON what AWS sends: events of EventBridge, `{"Records":[…]}`.
@@ -142,8 +122,12 @@ fn not_events() -> Problem {
 }
 
 async fn read(body: Body) -> Result<axum::body::Bytes, Problem> {
-    to_bytes(body, BODY_LIMIT).await.map_err(|_| {
-        let detail = format!("the body could not be read, or has more than {BODY_LIMIT} bytes");
+    read_up_to(body, BODY_LIMIT).await
+}
+
+async fn read_up_to(body: Body, limit: usize) -> Result<axum::body::Bytes, Problem> {
+    to_bytes(body, limit).await.map_err(|_| {
+        let detail = format!("the body could not be read, or has more than {limit} bytes");
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", detail)
     })
 }

@@ -15,14 +15,17 @@ pub mod decide;
 pub mod detection;
 pub mod http;
 pub mod input;
+mod intake;
 mod journal;
 pub mod ledger;
 pub mod owners;
 pub mod parse;
 pub mod pull;
 mod push;
+pub mod queue;
 pub mod reconcile;
 pub mod report;
+pub mod sns;
 pub mod sources;
 pub mod subject;
 #[cfg(test)]

@@ -11,15 +11,17 @@ use jiff::Timestamp;
 use postern_auditor::case::Rules;
 use postern_auditor::detection::Catalogue;
 use postern_auditor::ledger::{Anchors, Ledger};
+use postern_auditor::sns::SnsDoor;
 use postern_auditor::sources::{Fetched, Sources};
-use postern_auditor::{Auditor, Believed, Watch, http};
+use postern_auditor::{Auditor, Believed, Watch, http, queue};
 use postern_core::ports::{LedgerStore, Unavailable};
 use postern_host::auth::Identity;
 use postern_host::config::{Config, Right};
-use postern_host::environment::{Platform, Process};
+use postern_host::environment::{Environment, Platform, Process};
 use postern_host::problem::Problem;
+use postern_host::queue::consume;
 use postern_host::telemetry::Readiness;
-use postern_wiring::{Adapters, Found, Looked, Lookout, Part, StartError, outage};
+use postern_wiring::{Adapters, Doors, Found, Looked, Lookout, Part, StartError, outage};
 use serde::Serialize;
 
 /// How often spool and journal are looked at, besides `POST /v1/tick`.
@@ -37,8 +39,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), StartError> {
-    let config = postern_wiring::start(&Process)?;
-    let adapters = Adapters::of(&config, &Process).await?;
+    let (config, environment) = postern_wiring::start(Process).await?;
+    let adapters = Adapters::of(&config, &environment).await?;
     let store = Arc::new(adapters.store.clone());
     let catalogue = Catalogue::configured(&config.audit);
     let catalogue = catalogue.map_err(|error| StartError::Function(error.to_string()))?;
@@ -49,8 +51,8 @@ async fn run() -> Result<(), StartError> {
     let auditor = Auditor::new(store.clone(), catalogue, believed)
         .watching(Watch::from(&config))
         .with_rules(rules);
-    let auditor = auditor.signing(ledger(&config, store.clone()).await?);
-    let auditor = match postern_wiring::appraiser(&config)? {
+    let auditor = auditor.signing(ledger(&config, &environment, store.clone()).await?);
+    let auditor = match postern_wiring::appraiser(&config, &environment)? {
         Some(gate) => auditor.with_appraiser(gate),
         None => auditor,
     };
@@ -68,6 +70,19 @@ async fn run() -> Result<(), StartError> {
         routes: http::events_router(Arc::clone(&auditor)).merge(tick.with_state(due.clone())),
         access: config.auth.auditor.as_ref(),
     };
+    let door = SnsDoor::new(&config.audit.sns.topics, postern_wiring::fetcher()?);
+    let door = door.map_err(|error| StartError::Function(error.to_string()))?;
+    let taken = Arc::clone(&auditor);
+    let doors = Doors {
+        signed: match door {
+            Some(door) => http::sns_router(Arc::clone(&auditor), door),
+            None => Router::new(),
+        },
+        queue: Some(consume(move |body| {
+            let auditor = Arc::clone(&taken);
+            async move { queue::take(&auditor, &body).await }
+        })),
+    };
     let cases = Part {
         name: "cases",
         routes: http::cases_router(auditor)
@@ -81,7 +96,7 @@ async fn run() -> Result<(), StartError> {
     });
     let serve = async {
         let parts = vec![events, cases];
-        let run = postern_wiring::run(parts, readiness, &config, &Process);
+        let run = postern_wiring::run(parts, doors, readiness, &config, &environment);
         // A Lambda has no processor between requests: what is pulled there would be left lying until
         // its deadline. On Cloud Run that depends on how its processor is billed; what is left lying
         // comes again. In both, somebody calls `POST /v1/tick`.
@@ -139,12 +154,13 @@ fn sources(
 /// Who signs the record, where the configuration names a key.
 async fn ledger(
     config: &Config,
+    environment: &dyn Environment,
     store: Arc<dyn LedgerStore>,
 ) -> Result<Option<Ledger>, StartError> {
     let Some(key) = &config.ledger.key else {
         return Ok(None);
     };
-    let signer = postern_wiring::note_signer(key, &Process).await?;
+    let signer = postern_wiring::note_signer(key, environment).await?;
     let ledger = Ledger::new(store, &config.ledger.origin, signer);
     let ledger = ledger.map_err(|error| StartError::Function(error.to_string()))?;
     let anchors = postern_wiring::anchors(config).await?;

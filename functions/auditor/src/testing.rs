@@ -8,11 +8,8 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use postern_core::case::{
-    Case, CaseAction, CaseKind, CaseState, CaseStep, ClosedAs, Drill, LeftOut,
-};
+use postern_core::case::{Case, CaseAction, CaseState, CaseStep, ClosedAs, Drill};
 use postern_core::change::{Change, Notification, UsedJustification};
-use postern_core::decision::ApiVersion;
 use postern_core::entry::{Entry, Signing};
 use postern_core::event::AuditEvent;
 use postern_core::finding::Finding;
@@ -93,30 +90,17 @@ pub(crate) fn case(state: CaseState) -> Case {
         CaseState::Closed => 4,
     };
     Case {
-        api_version: ApiVersion::V1,
-        kind: CaseKind::Case,
-        id: "01CASE".to_owned(),
         revision: taken as u64,
         state,
-        category: finding.category,
-        severity: finding.severity,
-        owner: None,
-        channel: None,
-        opened_at,
         due_at: "2026-03-04T05:00:10Z".parse().ok().filter(|_| taken < 4),
         target: finding.target.clone(),
         actors: vec!["night-duty@example.com".to_owned()],
         justification: (taken > 2).then(|| "payments were down, INC-4711".to_owned()),
-        ticket: None,
-        exception_until: None,
-        last_conformant_revision: None,
-        rollback: None,
-        drill: None,
         closed_as: (taken > 3).then_some(ClosedAs::Attested),
-        findings: vec![finding],
+        findings: vec![finding.clone()],
         finding_count: 1,
-        left_out: LeftOut::default(),
         history: steps[..taken].to_vec(),
+        ..Case::new("01CASE", finding.category, finding.severity, opened_at)
     }
 }
 

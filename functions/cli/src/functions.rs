@@ -13,6 +13,7 @@ use postern_attestor::{Attestor, AttestorParts, rules};
 use postern_auditor::case::Rules;
 use postern_auditor::detection::Catalogue;
 use postern_auditor::ledger::{Anchors, Ledger};
+use postern_auditor::sns::SnsDoor;
 use postern_auditor::sources::{Fetched, Sources};
 use postern_auditor::{Auditor, Believed, Watch};
 use postern_core::decision::Decision;
@@ -96,7 +97,8 @@ pub(crate) async fn assemble(
     let notifier = match only.contains(&Function::Notifier) {
         true => {
             let outbox = Arc::new(adapters.store.clone());
-            let notifier = Notifier::of_config(outbox, config, environment);
+            let buses = postern_wiring::buses(&config.outputs, config, environment).await?;
+            let notifier = Notifier::of_config(outbox, config, environment, &buses);
             Some(Arc::new(notifier.map_err(Failure::mistake)?))
         }
         false => None,
@@ -337,8 +339,17 @@ fn auditor_routes(
     let cases = cases
         .merge(postern_wiring::inspect_router(config, adapters)?)
         .merge(postern_auditor::http::ledger_router(store));
-    let events = guarded(events, config.auth.auditor.as_ref())?;
+    let events = guarded(events, config.auth.auditor.as_ref())?.merge(sns(config, auditor)?);
     Ok(events.merge(guarded(cases, config.auth.cases.as_ref())?))
+}
+
+/// The door of Amazon SNS, which is authenticated by what comes in through it.
+fn sns(config: &Config, auditor: &Arc<Auditor>) -> Result<Router, Failure> {
+    let door = SnsDoor::new(&config.audit.sns.topics, postern_wiring::fetcher()?);
+    Ok(match door.map_err(Failure::mistake)? {
+        Some(door) => postern_auditor::http::sns_router(Arc::clone(auditor), door),
+        None => Router::new(),
+    })
 }
 
 fn lookout(adapters: &Adapters, auditor: Arc<Auditor>) -> Lookout {

@@ -1,6 +1,7 @@
 //! The `postern` command: every function in one process, and the operator's commands.
 
 mod commands;
+mod configuration;
 mod data;
 mod demo;
 mod embedded;

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use postern_core::image::ImageReference;
 use postern_host::config::{Config, Credential, Registry as Listed};
-use postern_host::environment::Process;
-use postern_host::load;
 use postern_registry::Registry;
 
+use crate::configuration::{self, Environment};
 use crate::outcome::Failure;
 
 #[derive(clap::Args, Clone)]
@@ -19,18 +18,19 @@ pub(crate) struct RegistryArgs {
 }
 
 impl RegistryArgs {
-    /// The configuration, checked whole; without a file every default.
-    pub(crate) fn config(&self) -> Result<Config, Failure> {
-        match &self.config {
-            Some(path) => load::load(Some(path), &Process).map_err(Failure::mistake),
-            None => Ok(Config::default()),
-        }
+    /// The configuration, checked whole, and its environment; without a file every default.
+    pub(crate) async fn config(&self) -> Result<(Config, Environment), Failure> {
+        configuration::load_named(self.config.as_deref()).await
     }
 }
 
 /// A client for the registries of a configuration. A registry that an image names by a loopback
 /// host is this machine's own, and spoken to without TLS, as `docker` does.
-pub(crate) async fn client(config: &Config, images: &[String]) -> Result<Arc<Registry>, Failure> {
+pub(crate) async fn client(
+    config: &Config,
+    images: &[String],
+    environment: &Environment,
+) -> Result<Arc<Registry>, Failure> {
     let mut listed = config.registries.clone();
     for image in images {
         let Ok(image) = ImageReference::parse(image) else {
@@ -47,7 +47,7 @@ pub(crate) async fn client(config: &Config, images: &[String]) -> Result<Arc<Reg
             });
         }
     }
-    Ok(postern_wiring::registry(&listed, &Process).await?)
+    Ok(postern_wiring::registry(&listed, environment).await?)
 }
 
 fn is_loopback(host: &str) -> bool {

@@ -2,6 +2,8 @@
 
 mod kept;
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +54,9 @@ pub struct Case {
     pub due_at: Option<Timestamp>,
     /// What it happened to.
     pub target: Option<String>,
+    /// Labels of what it happened to, as they were first seen: routes may ask for them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
     /// Everyone in the actor chains of its findings.
     pub actors: Vec<String>,
     /// Why it was right, in the responder's words.
@@ -83,6 +88,44 @@ pub struct Case {
     pub left_out: LeftOut,
     /// Who did what; of the steps that the program takes by itself the newest.
     pub history: Vec<CaseStep>,
+}
+
+impl Case {
+    /// A case of which nothing else is known.
+    pub fn new(
+        id: impl Into<String>,
+        category: Category,
+        severity: Severity,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            api_version: ApiVersion::V1,
+            kind: CaseKind::Case,
+            id: id.into(),
+            revision: 1,
+            state: CaseState::Open,
+            category,
+            severity,
+            owner: None,
+            channel: None,
+            opened_at: at,
+            due_at: None,
+            target: None,
+            labels: BTreeMap::new(),
+            actors: Vec::new(),
+            justification: None,
+            ticket: None,
+            exception_until: None,
+            last_conformant_revision: None,
+            rollback: None,
+            drill: None,
+            closed_as: None,
+            findings: Vec::new(),
+            finding_count: 0,
+            left_out: LeftOut::default(),
+            history: Vec::new(),
+        }
+    }
 }
 
 /// One step in the life of a case.

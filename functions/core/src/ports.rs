@@ -7,8 +7,10 @@
 
 mod anchor;
 mod appraisal;
+mod bus;
 mod cases;
 mod estate;
+mod fetcher;
 mod ledger;
 mod runtime;
 mod sources;
@@ -20,11 +22,13 @@ use jiff::Timestamp;
 
 pub use self::anchor::Anchor;
 pub use self::appraisal::{Appraisal, AppraisedEvidence, AppraisedImage, Appraiser};
+pub use self::bus::{BusMessage, BusRefusal, BusRemedy, Buses, MessageBus};
 pub use self::cases::CaseFilter;
 pub use self::estate::{
     AuditConfig, BinaryAuthorizationConstraint, CloudRunWorkload, Cluster, EstateReader,
     LogExclusion, LogSink, TopicSubscription, WorkloadKind,
 };
+pub use self::fetcher::Fetcher;
 pub use self::ledger::{Head, Inclusion, Leaf, LedgerStore};
 pub use self::runtime::{RunningRevision, Runtime, RuntimeState};
 use crate::attestor::{Attestor, AttestorName, NoteName};

@@ -11,7 +11,7 @@ use postern_core::decision::Decision;
 use postern_gate::{DecisionObserver, Gate, GateOptions, GateParts};
 use postern_host::environment::Process;
 use postern_host::telemetry::Readiness;
-use postern_wiring::{Adapters, Found, Lookout, Part, StartError};
+use postern_wiring::{Adapters, Doors, Found, Lookout, Part, StartError};
 
 /// How often spool and journal are looked at, besides `POST /v1/tick`.
 const TICK: Duration = Duration::from_secs(5);
@@ -28,8 +28,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), StartError> {
-    let config = postern_wiring::start(&Process)?;
-    let adapters = Adapters::of(&config, &Process).await?;
+    let (config, environment) = postern_wiring::start(Process).await?;
+    let adapters = Adapters::of(&config, &environment).await?;
     let options = GateOptions::from_config(&config, adapters.system_policy.clone());
     let options = options.map_err(|error| StartError::Function(error.to_string()))?;
     let store = Arc::new(adapters.store.clone());
@@ -62,7 +62,7 @@ async fn run() -> Result<(), StartError> {
         access: config.auth.gate.as_ref(),
     };
     tokio::select! {
-        ended = postern_wiring::run(vec![part], readiness, &config, &Process) => ended,
+        ended = postern_wiring::run(vec![part], Doors::default(), readiness, &config, &environment) => ended,
         never = lookout.run(TICK) => match never {},
     }
 }

@@ -6,6 +6,7 @@ mod audit;
 mod auth;
 mod cases;
 mod gate;
+mod heartbeat;
 mod ledger;
 mod output;
 mod registry;
@@ -15,12 +16,13 @@ use postern_core::attestor::ProjectNumbers;
 use serde::Deserialize;
 
 pub use attestor::{Attestor, Signer};
-pub use audit::{Audit, Endpoints, Reconcile, RemoteGate, TrustSet};
+pub use audit::{Audit, Endpoints, Reconcile, RemoteGate, Sns, TrustSet};
 pub use auth::{Access, Auth, Issuer, PlatformCallers, PlatformWord, Right};
 pub use cases::{Cases, Due, JustificationRules};
 pub use gate::{BreakGlass, Gate, OnUndetermined, Tls};
+pub use heartbeat::Heartbeat;
 pub use ledger::{Ledger, LedgerAnchor};
-pub use output::{BodyFormat, Endpoint, Hook, Output, OutputKind, PAGER_DUTY};
+pub use output::{BodyFormat, Endpoint, Hook, Mail, Output, OutputKind, PAGER_DUTY};
 pub use registry::{Credential, Registry};
 pub use route::{OneOrMore, Route, RouteMatch, Silence};
 
@@ -72,6 +74,8 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// Which alerts are not sent for a while.
     pub silences: Vec<Silence>,
+    /// Who is called as long as alerts are delivered.
+    pub heartbeat: Option<Heartbeat>,
 }
 
 impl Default for Config {
@@ -98,6 +102,7 @@ impl Default for Config {
             outputs: Vec::new(),
             routes: Vec::new(),
             silences: Vec::new(),
+            heartbeat: None,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use secrecy::SecretString;
+
 /// Where environment variables come from.
 pub trait Environment: Send + Sync {
     /// The value of one variable; `None` where it is not set or not Unicode.
@@ -9,6 +11,12 @@ pub trait Environment: Send + Sync {
 
     /// Every variable whose name and value are Unicode, ordered by name.
     fn vars(&self) -> BTreeMap<String, String>;
+
+    /// What a manager of secrets answered for a reference (`gcpsm://…`, `awssm://…`): the secret, or
+    /// why there is none. `None` where it was not asked.
+    fn managed(&self, _reference: &str) -> Option<Result<SecretString, String>> {
+        None
+    }
 }
 
 /// The environment of this process.

@@ -1,7 +1,10 @@
-//! Runs a router as an AWS Lambda function, behind a function URL or API Gateway.
+//! Runs a router as an AWS Lambda function, behind a function URL or API Gateway, and takes in the
+//! messages of Amazon SQS queues that Lambda reads for it.
 //!
 //! Events of payload format 2.0 become requests, with the time that the invocation has left as
 //! their [`Deadline`] and with what the platform has verified of the caller as [`PlatformClaims`].
+
+mod batch;
 
 use std::convert::Infallible;
 use std::time::{Duration, SystemTime};
@@ -15,8 +18,10 @@ use lambda_http::aws_lambda_events::apigw::{
     ApiGatewayRequestAuthorizer, ApiGatewayRequestAuthorizerIamDescription,
     ApiGatewayV2httpRequestContext,
 };
-use lambda_http::request::RequestContext;
-use lambda_http::{Context, RequestExt as _, service_fn};
+use lambda_http::request::{LambdaRequest, RequestContext};
+use lambda_http::{Adapter, Context, LambdaEvent, RequestExt as _, Service as _, service_fn};
+use serde::{Deserialize, Deserializer, Serialize, de};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 use tower::ServiceExt as _;
@@ -24,6 +29,7 @@ use tower::ServiceExt as _;
 use crate::auth::PlatformClaims;
 use crate::deadline::{DEFAULT, Deadline};
 use crate::environment::Environment;
+use crate::queue::Consume;
 use crate::server::{Peer, wrap};
 
 /// The `iss` under which callers of AWS IAM are known to `auth: {…: {platform: […]}}`.
@@ -57,12 +63,42 @@ pub fn is_lambda(environment: &dyn Environment) -> bool {
     environment.get("AWS_LAMBDA_RUNTIME_API").is_some()
 }
 
-/// Answers events until Lambda ends the process.
+/// One invocation.
+enum Event {
+    Http(Box<LambdaRequest>),
+    Queue(batch::Batch),
+}
+
+impl<'de> Deserialize<'de> for Event {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        match serde_json::from_str(raw.get()) {
+            Ok(batch) => Ok(Self::Queue(batch)),
+            Err(_) => serde_json::from_str(raw.get())
+                .map(|request| Self::Http(Box::new(request)))
+                .map_err(de::Error::custom),
+        }
+    }
+}
+
+/// What is answered; `R` is how the runtime wants HTTP.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Answer<R> {
+    Http(R),
+    Queue(batch::Failures),
+}
+
+/// Answers events until Lambda ends the process; messages of a queue are for `take`.
 ///
 /// # Errors
 ///
 /// [`LambdaError`], where the environment is incomplete or the runtime API out of reach.
-pub async fn run(router: Router, environment: &dyn Environment) -> Result<(), LambdaError> {
+pub async fn run(
+    router: Router,
+    take: Option<Consume>,
+    environment: &dyn Environment,
+) -> Result<(), LambdaError> {
     for name in VARIABLES {
         let value = environment.get(name).filter(|value| !value.is_empty());
         let sane = match name {
@@ -76,14 +112,29 @@ pub async fn run(router: Router, environment: &dyn Environment) -> Result<(), La
         }
     }
     let router = wrap(router);
-    let handler = service_fn(move |event: lambda_http::Request| {
+    let http = Adapter::from(service_fn(move |event: lambda_http::Request| {
         let router = router.clone();
         async move {
             let answer: Result<Response, Infallible> = router.oneshot(request(event)).await;
             answer
         }
+    }));
+    let handler = service_fn(move |event: LambdaEvent<Event>| {
+        let (mut http, take) = (http.clone(), take.clone());
+        async move {
+            let LambdaEvent { payload, context } = event;
+            Ok::<_, Infallible>(match payload {
+                Event::Http(request) => {
+                    Answer::Http(http.call(LambdaEvent::new(*request, context)).await?)
+                }
+                Event::Queue(batch) => {
+                    let deadline = time_left(&context);
+                    Answer::Queue(batch::take_in(batch, deadline, take.as_ref()).await)
+                }
+            })
+        }
     });
-    lambda_http::run(handler)
+    lambda_http::lambda_runtime::run(handler)
         .await
         .map_err(LambdaError::Runtime)
 }
@@ -109,11 +160,17 @@ fn request(event: lambda_http::Request) -> http::Request<Body> {
 }
 
 fn deadline(context: &Context) -> Deadline {
-    let left = context
-        .deadline()
-        .duration_since(SystemTime::now())
-        .unwrap_or_default();
-    Deadline::after(left.saturating_sub(MARGIN).min(DEFAULT))
+    Deadline::after(left(context).min(DEFAULT))
+}
+
+/// A batch may take all the time that the invocation has: nobody waits at the other end.
+fn time_left(context: &Context) -> Deadline {
+    Deadline::after(left(context))
+}
+
+fn left(context: &Context) -> Duration {
+    let left = context.deadline().duration_since(SystemTime::now());
+    left.unwrap_or_default().saturating_sub(MARGIN)
 }
 
 /// The path without the name of the stage, which API Gateway puts in front of it.
@@ -184,8 +241,6 @@ fn token_claims<'a>(
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-
-    use lambda_http::request::LambdaRequest;
 
     use super::*;
     use crate::auth::Authenticator;
@@ -322,7 +377,7 @@ mod tests {
             "127.0.0.1:9001".to_owned(),
         )]);
         assert!(is_lambda(&environment));
-        let error = run(Router::new(), &environment).await.unwrap_err();
+        let error = run(Router::new(), None, &environment).await.unwrap_err();
         assert_eq!(
             error.to_string(),
             "the environment variable `AWS_LAMBDA_FUNCTION_NAME` is not set as Lambda sets it"

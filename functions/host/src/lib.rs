@@ -12,6 +12,7 @@ pub mod environment;
 pub mod lambda;
 pub mod load;
 pub mod problem;
+pub mod queue;
 pub mod secret;
 pub mod server;
 pub mod telemetry;

@@ -4,17 +4,19 @@
 mod check;
 mod overrides;
 mod path;
+mod references;
 mod shape;
 mod store;
 mod tree;
 
 use std::fmt;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::config::Config;
 use crate::environment::{Environment, Platform};
 use path::Place;
+pub use references::references;
 use tree::{Origin, Tree};
 
 /// The longest configuration that is read, in bytes.
@@ -95,14 +97,7 @@ impl std::error::Error for ConfigErrors {}
 /// [`ConfigErrors`] with every mistake there is: in what was read, and in what it means on the
 /// platform that this runs on. Secrets that cannot be had are mistakes, too.
 pub fn load(path: Option<&Path>, environment: &dyn Environment) -> Result<Config, ConfigErrors> {
-    let path = match path {
-        Some(path) => Some(path.to_owned()),
-        None => environment
-            .get("POSTERN_CONFIG")
-            .filter(|path| !path.is_empty())
-            .map(Into::into),
-    };
-    match path {
+    match file(path, environment) {
         None => parse("the configuration", "", environment),
         Some(path) => {
             let source = path.display().to_string();
@@ -121,6 +116,17 @@ pub fn load(path: Option<&Path>, environment: &dyn Environment) -> Result<Config
                 }
             }
         }
+    }
+}
+
+/// The file that is read.
+fn file(path: Option<&Path>, environment: &dyn Environment) -> Option<PathBuf> {
+    match path {
+        Some(path) => Some(path.to_owned()),
+        None => environment
+            .get("POSTERN_CONFIG")
+            .filter(|path| !path.is_empty())
+            .map(Into::into),
     }
 }
 

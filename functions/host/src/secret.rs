@@ -1,31 +1,44 @@
 //! Secrets, by reference.
 
+mod managed;
+
 use std::path::PathBuf;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use thiserror::Error;
 
 use crate::config::SecretReference;
 use crate::environment::Environment;
 
+pub use managed::{Managed, is_managed};
+
 /// The environment variable with the passphrase of an encrypted private key.
 pub const KEY_PASSPHRASE: &str = "POSTERN_KEY_PASSPHRASE";
 
-/// The longest secret that is read from a file, in bytes.
-const LIMIT: u64 = 64 * 1024;
+/// The longest secret that is read from a file or a manager of secrets, in bytes.
+pub const LIMIT: u64 = 64 * 1024;
 
 /// Why a secret cannot be had. The secret itself is never in it.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SecretError {
     /// The reference has none of the known schemes; it may be the secret itself, so it is not shown.
-    #[error("a secret is written as `env:NAME` or `file:PATH`, never as itself")]
-    NotAReference,
-    /// A scheme that this build cannot read.
     #[error(
-        "secrets of `{0}` are not supported by this build yet: mount the secret as a file or an environment variable, and write `file:PATH` or `env:NAME`"
+        "a secret is written as `env:NAME`, `file:PATH`, `gcpsm://projects/P/secrets/S` or \
+         `awssm://ARN-or-name`, never as itself"
     )]
-    Unsupported(&'static str),
+    NotAReference,
+    /// Its manager was not asked: only what stands in the configuration is fetched.
+    #[error("`{0}` was not fetched: secrets of a manager are read once, with the configuration")]
+    NotFetched(String),
+    /// Its manager has no such secret for us.
+    #[error("`{reference}`: {reason}")]
+    Refused {
+        /// The reference.
+        reference: String,
+        /// Why, and what to do.
+        reason: String,
+    },
     /// The environment variable is not set.
     #[error("the environment variable `{0}` is not set")]
     Unset(String),
@@ -47,6 +60,7 @@ pub enum SecretError {
 pub(crate) enum Place {
     Variable(String),
     File(PathBuf),
+    Manager(String),
 }
 
 impl Place {
@@ -62,17 +76,16 @@ impl Place {
             .filter(|path| !path.is_empty())
         {
             Ok(Self::File(path.into()))
-        } else if reference.starts_with("gcpsm://") {
-            Err(SecretError::Unsupported("gcpsm://"))
-        } else if reference.starts_with("awssm://") {
-            Err(SecretError::Unsupported("awssm://"))
+        } else if is_managed(reference) {
+            Ok(Self::Manager(reference.to_owned()))
         } else {
             Err(SecretError::NotAReference)
         }
     }
 }
 
-/// Reads the secret that a reference points at. One trailing line break of a file is not part of it.
+/// Reads the secret that a reference points at. One trailing line break, of a file or of what a
+/// manager of secrets keeps, is not part of it.
 ///
 /// # Errors
 ///
@@ -84,6 +97,11 @@ pub fn resolve(
     let secret = match Place::of(&reference.0)? {
         Place::Variable(name) => environment.get(&name).ok_or(SecretError::Unset(name))?,
         Place::File(path) => read(path)?,
+        Place::Manager(reference) => match environment.managed(&reference) {
+            Some(Ok(secret)) => without_line_break(secret.expose_secret().to_owned()),
+            Some(Err(reason)) => return Err(SecretError::Refused { reference, reason }),
+            None => return Err(SecretError::NotFetched(reference)),
+        },
     };
     match secret.is_empty() {
         true => Err(SecretError::Empty(reference.0.clone())),
@@ -105,22 +123,25 @@ fn read(path: PathBuf) -> Result<String, SecretError> {
             path,
             reason: "it is over 64 KiB".to_owned(),
         }),
-        Ok(_) => {
-            let end = text.strip_suffix('\n').map_or(text.len(), str::len);
-            let end = text[..end].strip_suffix('\r').map_or(end, str::len);
-            text.truncate(end);
-            Ok(text)
-        }
+        Ok(_) => Ok(without_line_break(text)),
     }
+}
+
+fn without_line_break(mut text: String) -> String {
+    let end = text.strip_suffix('\n').map_or(text.len(), str::len);
+    let end = text[..end].strip_suffix('\r').map_or(end, str::len);
+    text.truncate(end);
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
-    use secrecy::ExposeSecret as _;
-
     use super::*;
+
+    const NEVER: &str = "a secret is written as `env:NAME`, `file:PATH`, \
+        `gcpsm://projects/P/secrets/S` or `awssm://ARN-or-name`, never as itself";
 
     fn resolved(reference: &str) -> Result<String, String> {
         let environment = BTreeMap::from([
@@ -150,29 +171,14 @@ mod tests {
     #[rstest::rstest]
     #[case::unset("env:NOPE", "the environment variable `NOPE` is not set")]
     #[case::empty("env:EMPTY", "`env:EMPTY` is empty")]
-    #[case::bare(
-        "hunter2",
-        "a secret is written as `env:NAME` or `file:PATH`, never as itself"
-    )]
-    #[case::no_name(
-        "env:",
-        "a secret is written as `env:NAME` or `file:PATH`, never as itself"
+    #[case::bare("hunter2", NEVER)]
+    #[case::no_name("env:", NEVER)]
+    #[case::no_manager("gcpsm:projects/p/secrets/s", NEVER)]
+    #[case::not_fetched(
+        "awssm://name",
+        "`awssm://name` was not fetched: secrets of a manager are read once, with the configuration"
     )]
     fn mistakes_are_named_and_never_show_a_secret(#[case] reference: &str, #[case] expected: &str) {
         assert_eq!(resolved(reference).unwrap_err(), expected);
-    }
-
-    #[test]
-    fn managers_of_secrets_are_named_as_missing() {
-        assert!(
-            resolved("gcpsm://projects/p/secrets/s")
-                .unwrap_err()
-                .contains("gcpsm://")
-        );
-        assert!(
-            resolved("awssm://arn")
-                .unwrap_err()
-                .contains("not supported by this build")
-        );
     }
 }

@@ -2,12 +2,14 @@
 
 pub(crate) mod alertmanager;
 mod ecs;
+pub(crate) mod fitted;
 pub(crate) mod google_chat;
+pub(crate) mod mail;
 pub(crate) mod pagerduty;
 pub(crate) mod slack;
 pub(crate) mod teams;
-mod text;
-mod view;
+pub(crate) mod text;
+pub(crate) mod view;
 
 use postern_core::change::Notification;
 use postern_core::ocsf;

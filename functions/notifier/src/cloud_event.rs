@@ -21,17 +21,36 @@ struct CloudEvent<'a> {
     data: &'a Case,
 }
 
+/// Whose events these are.
+const SOURCE: &str = "/postern/auditor";
+
+/// What the event tells, by its type.
+fn type_of(case: &Case) -> &'static str {
+    match case.revision {
+        1 => "dev.postern.case.opened",
+        _ => "dev.postern.case.changed",
+    }
+}
+
+/// The envelope as attributes of a message, so that brokers filter without reading the body.
+pub(crate) fn attributes(alert: &Notification) -> [(&'static str, String); 6] {
+    [
+        ("ce-specversion", "1.0".to_owned()),
+        ("ce-id", alert.id.clone()),
+        ("ce-source", SOURCE.to_owned()),
+        ("ce-type", type_of(&alert.case).to_owned()),
+        ("ce-subject", alert.case.id.clone()),
+        ("ce-time", alert.at.to_string()),
+    ]
+}
+
 /// The JSON of an alert, on one line. The id is the notification's, the subject the case's.
 pub(crate) fn json(alert: &Notification) -> Result<Vec<u8>, serde_json::Error> {
     serde_json::to_vec(&CloudEvent {
         specversion: "1.0",
         id: &alert.id,
-        source: "/postern/auditor",
-        r#type: if alert.case.revision == 1 {
-            "dev.postern.case.opened"
-        } else {
-            "dev.postern.case.changed"
-        },
+        source: SOURCE,
+        r#type: type_of(&alert.case),
         subject: &alert.case.id,
         time: alert.at,
         datacontenttype: "application/json",

@@ -6,17 +6,18 @@ use std::time::Duration;
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use postern_core::change::{Lane, Notification};
-use postern_core::ports::{Attempted, Outbox, Unavailable};
+use postern_core::ports::{Attempted, Buses, Outbox, Unavailable};
 use postern_host::config::{self, Config, SecretReference};
 use postern_host::environment::Environment;
-use postern_host::secret;
+use postern_host::secret::{self, SecretError};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::gauges;
-use crate::output::{Output, OutputError};
+use crate::heartbeat::Heartbeat;
+use crate::output::{Output, OutputError, ReceiverError};
 use crate::route::{RouteError, Routes};
 use crate::sink::Sink;
 
@@ -33,6 +34,21 @@ pub enum SetUpError {
     /// A route.
     #[error(transparent)]
     Route(#[from] RouteError),
+    /// The heartbeat.
+    #[error("heartbeat: {0}")]
+    Heartbeat(#[from] HeartbeatError),
+}
+
+/// What is wrong with the heartbeat.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HeartbeatError {
+    /// A watch that must not or cannot be called.
+    #[error(transparent)]
+    Receiver(#[from] ReceiverError),
+    /// Its URL could not be had.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
 }
 
 /// The notifier over its outbox and outputs.
@@ -40,6 +56,7 @@ pub struct Notifier {
     outbox: Arc<dyn Outbox>,
     routes: Routes,
     sinks: Vec<Sink>,
+    heartbeat: Option<Heartbeat>,
     wake: watch::Sender<()>,
 }
 
@@ -66,11 +83,13 @@ impl Notifier {
             outbox,
             routes,
             sinks: outputs.into_iter().map(sink).collect(),
+            heartbeat: None,
             wake: watch::Sender::new(()),
         }
     }
 
-    /// The notifier of a configuration: its `outputs` and its `routes`.
+    /// The notifier of a configuration: its `outputs`, those among them that are `buses` as they were
+    /// connected, and its `routes`.
     ///
     /// # Errors
     /// At the first output or route that cannot or must not work.
@@ -78,10 +97,11 @@ impl Notifier {
         outbox: Arc<dyn Outbox>,
         config: &Config,
         environment: &dyn Environment,
+        buses: &Buses,
     ) -> Result<Self, SetUpError> {
         let mut outputs = Vec::new();
         for output in &config.outputs {
-            outputs.push((output.name.clone(), set_up(output, environment)?));
+            outputs.push((output.name.clone(), set_up(output, environment, buses)?));
         }
         let names = outputs.iter().map(|(name, _)| name.clone()).collect();
         let routes = Routes::new(config.routes.clone(), names)?.silenced(&config.silences);
@@ -93,7 +113,12 @@ impl Notifier {
                 "a silence has ended: take it out of the configuration, or give it another end"
             );
         }
-        Ok(Self::new(outbox, outputs, routes))
+        let heartbeat = config.heartbeat.as_ref();
+        let heartbeat = heartbeat.map(|config| heartbeat_of(config, environment));
+        Ok(Self {
+            heartbeat: heartbeat.transpose()?,
+            ..Self::new(outbox, outputs, routes)
+        })
     }
 
     /// Sends everything that is due, to all outputs at the same time, and returns when each of them
@@ -112,7 +137,7 @@ impl Notifier {
         for tally in drained {
             total.add(tally?);
         }
-        gauges::measure(self.outbox.as_ref(), &self.sinks, now).await?;
+        self.measure(now).await?;
         Ok(total)
     }
 
@@ -160,12 +185,19 @@ impl Notifier {
 
     async fn measure_always(&self, interval: Duration) {
         loop {
-            if let Err(error) =
-                gauges::measure(self.outbox.as_ref(), &self.sinks, Timestamp::now()).await
-            {
+            if let Err(error) = self.measure(Timestamp::now()).await {
                 tracing::error!(%error, "the outbox could not be read");
             }
             tokio::time::sleep(interval.max(Duration::from_secs(1))).await;
+        }
+    }
+
+    /// Says how things stand: to who reads the metrics, and to who waits for a heartbeat.
+    async fn measure(&self, now: Timestamp) -> Result<(), Unavailable> {
+        gauges::measure(self.outbox.as_ref(), &self.sinks, now).await?;
+        match &self.heartbeat {
+            Some(heartbeat) => heartbeat.beat(self.outbox.as_ref(), now).await,
+            None => Ok(()),
         }
     }
 
@@ -222,13 +254,22 @@ impl Notifier {
 pub(crate) fn set_up(
     output: &config::Output,
     environment: &dyn Environment,
+    buses: &Buses,
 ) -> Result<Box<dyn Output>, OutputError> {
     let secret = |reference: &SecretReference| {
         let secret = secret::resolve(reference, environment);
         let secret = secret.map_err(|error| error.to_string())?;
         Ok(secret.expose_secret().to_owned())
     };
-    crate::output::output(output, &secret)
+    crate::output::output(output, &secret, buses)
+}
+
+fn heartbeat_of(
+    config: &config::Heartbeat,
+    environment: &dyn Environment,
+) -> Result<Heartbeat, HeartbeatError> {
+    let url = secret::resolve(&config.url, environment)?;
+    Ok(Heartbeat::new(config, url.expose_secret())?)
 }
 
 impl Tally {

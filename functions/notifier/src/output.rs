@@ -1,22 +1,30 @@
 //! Where alerts are sent.
 
+mod bus;
 mod channel;
 mod cloud_events;
+mod email;
 mod file;
-mod http;
+pub(crate) mod http;
+mod receipt;
 mod stdout;
 mod webhook;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use postern_core::change::Notification;
+use postern_core::ports::Buses;
 use postern_host::config::{self, Endpoint, Hook, OutputKind, SecretReference};
 
+use self::bus::Bus;
 use self::channel::Channel;
 use self::cloud_events::CloudEvents;
+use self::email::Email;
+pub use self::email::EmailError;
 use self::file::File;
 use self::http::Receiver;
 pub use self::http::ReceiverError;
+pub use self::receipt::Receipt;
 use self::stdout::Stdout;
 use self::webhook::Webhook;
 use crate::body::pagerduty::RoutingKey;
@@ -29,7 +37,7 @@ pub use crate::signature::SecretError;
 #[async_trait]
 pub trait Output: Send + Sync {
     /// Sends one alert; `Ok` only when the receiver has confirmed it. `now` is the time of the attempt.
-    async fn send(&self, alert: &Notification, now: Timestamp) -> Result<(), Refusal>;
+    async fn send(&self, alert: &Notification, now: Timestamp) -> Result<Receipt, Refusal>;
 }
 
 /// Why an attempt failed.
@@ -75,23 +83,32 @@ pub enum OutputMistake {
     /// PagerDuty's key is none.
     #[error(transparent)]
     RoutingKey(#[from] RoutingKeyError),
+    /// Mail that cannot be handed in.
+    #[error(transparent)]
+    Email(#[from] EmailError),
+    /// A topic, queue or bus that nobody connected.
+    #[error("outputs of type `{0}` are not connected in this build")]
+    NotConnected(&'static str),
     /// The secret could not be had.
     #[error("{0}")]
     Unreadable(String),
 }
 
-/// Sets an output up. `secret` resolves references.
+/// Sets an output up. `secret` resolves references; `buses` has those that are topics, queues or buses.
 ///
 /// # Errors
 /// If it is configured in a way that cannot or must not work.
 pub fn output(
     config: &config::Output,
     secret: &dyn Fn(&SecretReference) -> Result<String, String>,
+    buses: &Buses,
 ) -> Result<Box<dyn Output>, OutputError> {
-    of_kind(&config.kind, &|reference| {
-        secret(reference).map_err(OutputMistake::Unreadable)
-    })
-    .map_err(|reason| OutputError {
+    let secret = |reference: &SecretReference| secret(reference).map_err(OutputMistake::Unreadable);
+    let made = match Bus::of_config(config, buses) {
+        Some(made) => made,
+        None => of_kind(&config.kind, &secret),
+    };
+    made.map_err(|reason| OutputError {
         name: config.name.clone(),
         reason,
     })
@@ -139,6 +156,11 @@ fn of_kind(kind: &OutputKind, secret: Resolve<'_>) -> Result<Box<dyn Output>, Ou
             Box::new(Channel::new(receiver, alertmanager::alerts))
         }
         OutputKind::CloudEvents(to) => Box::new(CloudEvents::new(endpoint(to, secret)?)),
+        OutputKind::Email(mail) => Box::new(Email::new(mail, secret)?),
+        OutputKind::Sns { .. } => return Err(OutputMistake::NotConnected("sns")),
+        OutputKind::Sqs { .. } => return Err(OutputMistake::NotConnected("sqs")),
+        OutputKind::EventBridge { .. } => return Err(OutputMistake::NotConnected("eventbridge")),
+        OutputKind::PubSub { .. } => return Err(OutputMistake::NotConnected("pubsub")),
     })
 }
 

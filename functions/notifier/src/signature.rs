@@ -5,43 +5,52 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-/// The key that a webhook's messages are signed with.
+/// The keys that a webhook's messages are signed with: one, or while it is changed the new and the old one.
 #[derive(Clone)]
-pub(crate) struct Secret(Vec<u8>);
+pub(crate) struct Secret(Vec<Vec<u8>>);
 
 /// Why a text is no secret. It never shows the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a webhook's secret is `whsec_` and the base64 of 24 to 64 bytes; make one with: echo whsec_$(openssl rand -base64 32)"
+    "a webhook's secret is `whsec_` and the base64 of 24 to 64 bytes, or several of these with blanks between them; make one with: echo whsec_$(openssl rand -base64 32)"
 )]
 pub struct SecretError;
 
 impl Secret {
-    /// Reads `whsec_…`.
+    /// Reads `whsec_…`, or several with blanks between them.
     pub(crate) fn parse(text: &str) -> Result<Self, SecretError> {
-        let encoded = text.trim().strip_prefix("whsec_").ok_or(SecretError)?;
-        let bytes = STANDARD.decode(encoded).map_err(|_| SecretError)?;
-        if (24..=64).contains(&bytes.len()) {
-            Ok(Self(bytes))
-        } else {
-            Err(SecretError)
+        let keys: Vec<_> = text.split_whitespace().map(key).collect::<Result<_, _>>()?;
+        match keys.is_empty() {
+            true => Err(SecretError),
+            false => Ok(Self(keys)),
         }
     }
 
-    /// The `webhook-signature` of a message.
+    /// The `webhook-signature` of a message: a signature by each key, any of which is enough.
     pub(crate) fn sign(
         &self,
         id: &str,
         timestamp: i64,
         body: &[u8],
     ) -> Result<String, SecretError> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).map_err(|_| SecretError)?;
-        mac.update(format!("{id}.{timestamp}.").as_bytes());
-        mac.update(body);
-        Ok(format!(
-            "v1,{}",
-            STANDARD.encode(mac.finalize().into_bytes())
-        ))
+        let signature = |key: &Vec<u8>| {
+            let mut mac = Hmac::<Sha256>::new_from_slice(key).map_err(|_| SecretError)?;
+            mac.update(format!("{id}.{timestamp}.").as_bytes());
+            mac.update(body);
+            let mac = mac.finalize().into_bytes();
+            Ok(format!("v1,{}", STANDARD.encode(mac)))
+        };
+        let signatures: Vec<_> = self.0.iter().map(signature).collect::<Result<_, _>>()?;
+        Ok(signatures.join(" "))
+    }
+}
+
+fn key(text: &str) -> Result<Vec<u8>, SecretError> {
+    let encoded = text.strip_prefix("whsec_").ok_or(SecretError)?;
+    let bytes = STANDARD.decode(encoded).map_err(|_| SecretError)?;
+    match bytes.len() {
+        24..=64 => Ok(bytes),
+        _ => Err(SecretError),
     }
 }
 
@@ -64,8 +73,31 @@ mod tests {
     }
 
     #[test]
+    fn while_a_key_is_changed_both_sign() {
+        let (new, old) = (
+            format!("whsec_{}", STANDARD.encode([1; 32])),
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        );
+        let sign = |text: &str| {
+            Secret::parse(text)
+                .unwrap()
+                .sign("msg_1", 1, b"{}")
+                .unwrap()
+        };
+        let both = sign(&format!("{new} {old}\n"));
+        assert_eq!(both, format!("{} {}", sign(&new), sign(old)));
+    }
+
+    #[test]
     fn what_is_no_secret_is_not_shown() {
-        for text in ["hunter2", "whsec_", "whsec_c2hvcnQ=", "whsec_***"] {
+        for text in [
+            "",
+            "hunter2",
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw hunter2",
+            "whsec_",
+            "whsec_c2hvcnQ=",
+            "whsec_***",
+        ] {
             let message = Secret::parse(text).err().unwrap().to_string();
             assert!(!message.contains("hunter2") && message.contains("openssl rand"));
         }

@@ -60,7 +60,7 @@ impl Sink {
     pub(crate) async fn attempt(&self, due: &DueDelivery, now: Timestamp) -> Attempted {
         let sent = self.output.send(&due.notification, now).await;
         let outcome = match sent {
-            Ok(()) => {
+            Ok(_) => {
                 self.answered();
                 Attempted::Delivered
             }

@@ -7,9 +7,8 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use postern_core::case::{Case, CaseKind, CaseState, LeftOut};
+use postern_core::case::Case;
 use postern_core::change::{Lane, Notification};
-use postern_core::decision::ApiVersion;
 use postern_core::finding::{Category, Severity};
 use postern_core::ports::{Attempted, DueDelivery, Outbox, Queue, Unavailable};
 
@@ -17,30 +16,10 @@ use postern_core::ports::{Attempted, DueDelivery, Outbox, Queue, Unavailable};
 pub(crate) fn alert(case: &str, revision: u64) -> Notification {
     let at: Timestamp = "2026-03-03T05:00:10Z".parse().unwrap();
     let case = Case {
-        api_version: ApiVersion::V1,
-        kind: CaseKind::Case,
-        id: case.to_owned(),
         revision,
-        state: CaseState::Open,
-        category: Category::BreakGlass,
-        severity: Severity::High,
-        owner: None,
-        channel: None,
-        opened_at: at,
-        due_at: None,
         target: Some("cloud-run:acme-shop/europe-west1/checkout".to_owned()),
         actors: vec!["night-duty@example.com".to_owned()],
-        justification: None,
-        ticket: None,
-        exception_until: None,
-        last_conformant_revision: None,
-        rollback: None,
-        drill: None,
-        closed_as: None,
-        findings: Vec::new(),
-        finding_count: 0,
-        left_out: LeftOut::default(),
-        history: Vec::new(),
+        ..Case::new(case, Category::BreakGlass, Severity::High, at)
     };
     Notification::of(&case, at)
 }

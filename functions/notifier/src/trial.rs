@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use postern_core::case::{Case, CaseKind, CaseState, LeftOut};
+use postern_core::case::Case;
 use postern_core::change::Notification;
 use postern_core::decision::ApiVersion;
 use postern_core::finding::{Actor, Category, Finding, FindingKind, FindingSource, Severity};
+use postern_core::ports::Buses;
 use postern_host::config;
 use postern_host::environment::Environment;
 use tokio::time::Instant;
 
 use crate::notifier::set_up;
-use crate::output::{OutputError, Retry};
+use crate::output::{OutputError, Receipt, Retry};
 
 /// What the alert says of itself, wherever it is shown.
 const SUMMARY: &str = "TEST: Postern was asked to try this output out; nothing happened.";
@@ -31,8 +32,8 @@ pub struct Trial {
 /// How the attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TrialOutcome {
-    /// The receiver confirmed it.
-    Delivered,
+    /// The receiver confirmed it, in these words.
+    Delivered(Receipt),
     /// An alert would be tried again, not before the receiver asked for.
     Again {
         /// What happened.
@@ -60,15 +61,16 @@ pub enum TrialOutcome {
 pub async fn trial(
     output: &config::Output,
     environment: &dyn Environment,
+    buses: &Buses,
     now: Timestamp,
 ) -> Result<Trial, OutputError> {
     let alert = alert(&output.name, now);
-    let output = set_up(output, environment)?;
+    let output = set_up(output, environment, buses)?;
     let start = Instant::now();
     let sent = output.send(&alert, now).await;
     let took = start.elapsed();
     let outcome = match sent {
-        Ok(()) => TrialOutcome::Delivered,
+        Ok(receipt) => TrialOutcome::Delivered(receipt),
         Err(refusal) => {
             let error = refusal.error;
             match refusal.retry {
@@ -89,30 +91,9 @@ pub async fn trial(
 fn alert(output: &str, now: Timestamp) -> Notification {
     let id = format!("test-{}", now.as_microsecond());
     let case = Case {
-        api_version: ApiVersion::V1,
-        kind: CaseKind::Case,
-        state: CaseState::Open,
-        revision: 1,
-        category: Category::DryRun,
-        severity: Severity::Info,
-        owner: None,
-        channel: None,
-        opened_at: now,
-        due_at: None,
-        target: None,
-        actors: Vec::new(),
-        justification: None,
-        ticket: None,
-        exception_until: None,
-        last_conformant_revision: None,
-        rollback: None,
-        drill: None,
-        closed_as: None,
         findings: vec![finding(&id, output, now)],
         finding_count: 1,
-        left_out: LeftOut::default(),
-        history: Vec::new(),
-        id,
+        ..Case::new(id, Category::DryRun, Severity::Info, now)
     };
     Notification::of(&case, now)
 }
@@ -164,7 +145,9 @@ mod tests {
     async fn tried(fields: serde_json::Value) -> Trial {
         let output = serde_json::from_value(fields).unwrap();
         let environment = BTreeMap::<String, String>::new();
-        trial(&output, &environment, now()).await.unwrap()
+        trial(&output, &environment, &Buses::new(), now())
+            .await
+            .unwrap()
     }
 
     async fn answered(status: u16) -> TrialOutcome {
@@ -182,7 +165,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_answer_is_told_by_what_would_become_of_an_alert() {
-        assert_eq!(answered(204).await, TrialOutcome::Delivered);
+        let delivered = TrialOutcome::Delivered(Receipt::new("HTTP 204"));
+        assert_eq!(answered(204).await, delivered);
         let again = TrialOutcome::Again {
             error: "answered 503 Service Unavailable: synthetic".to_owned(),
             asked: Some(SignedDuration::from_secs(90)),
@@ -200,7 +184,10 @@ mod tests {
         let path = folder.path().join("alerts.ndjson");
         let output = serde_json::json!({"name": "record", "type": "file", "path": path});
         let trial = tried(output).await;
-        assert_eq!(trial.outcome, TrialOutcome::Delivered);
+        assert_eq!(
+            trial.outcome,
+            TrialOutcome::Delivered(Receipt::new("written"))
+        );
         let text = std::fs::read_to_string(path).unwrap();
         let event: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(event["id"], trial.alert);

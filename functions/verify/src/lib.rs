@@ -12,6 +12,7 @@
 mod attestation;
 mod attestor;
 mod cache;
+mod certificate;
 mod error;
 mod key_id;
 mod note;
@@ -27,6 +28,7 @@ pub use attestation::{
 };
 pub use attestor::{TrustedAttestor, TrustedKey, UnusableKey};
 pub use cache::{Checked, EvidenceCache, EvidenceKey, Rejection, Verified};
+pub use certificate::RsaCertificate;
 pub use error::{KeyError, SignatureError};
 pub use key_id::{KeyId, key_id, pkix_key_id};
 pub use note::NoteKey;

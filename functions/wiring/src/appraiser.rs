@@ -8,11 +8,11 @@ use postern_core::image::shortened;
 use postern_core::ports::{Appraisal, Appraiser, Unavailable};
 use postern_core::target::Target;
 use postern_host::config::{Config, SecretReference};
-use postern_host::environment::Process;
-use postern_host::secret;
+use postern_host::environment::{Environment, Process};
+use postern_host::secret::{self, SecretError};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
 use crate::WiringError;
@@ -25,16 +25,42 @@ const ANSWER_LIMIT: usize = 4 * 1024 * 1024;
 /// A gate at an address.
 struct RemoteGate {
     url: Url,
-    /// Read each time: tokens are renewed.
-    token: Option<SecretReference>,
+    token: Option<Token>,
     client: Client,
+}
+
+/// What shows the gate who asks.
+enum Token {
+    /// Read each time: tokens are renewed.
+    Renewed(SecretReference),
+    /// Of a manager of secrets, which was asked at the start.
+    Fetched(SecretString),
+}
+
+impl Token {
+    fn of(reference: &SecretReference, environment: &dyn Environment) -> Result<Self, SecretError> {
+        Ok(match secret::is_managed(&reference.0) {
+            true => Self::Fetched(secret::resolve(reference, environment)?),
+            false => Self::Renewed(reference.clone()),
+        })
+    }
+
+    fn read(&self) -> Result<SecretString, SecretError> {
+        match self {
+            Self::Renewed(reference) => secret::resolve(reference, &Process),
+            Self::Fetched(token) => Ok(token.clone()),
+        }
+    }
 }
 
 /// The gate that `audit.gate` names; `None` where it names none.
 ///
 /// # Errors
 /// If it is no address to send a token to.
-pub fn appraiser(config: &Config) -> Result<Option<Arc<dyn Appraiser>>, WiringError> {
+pub fn appraiser(
+    config: &Config,
+    environment: &dyn Environment,
+) -> Result<Option<Arc<dyn Appraiser>>, WiringError> {
     let Some(gate) = &config.audit.gate else {
         return Ok(None);
     };
@@ -56,9 +82,13 @@ pub fn appraiser(config: &Config) -> Result<Option<Arc<dyn Appraiser>>, WiringEr
     if on_this_machine {
         client = client.no_proxy();
     }
+    let token = gate
+        .token
+        .as_ref()
+        .map(|token| Token::of(token, environment));
     Ok(Some(Arc::new(RemoteGate {
         url,
-        token: gate.token.clone(),
+        token: token.transpose().map_err(WiringError::mistake)?,
         client: client.build().map_err(WiringError::mistake)?,
     })))
 }
@@ -69,7 +99,7 @@ impl Appraiser for RemoteGate {
         let body = json!({"target": target, "images": images});
         let mut request = self.client.post(self.url.clone()).json(&body);
         if let Some(token) = &self.token {
-            let token = secret::resolve(token, &Process).map_err(|error| self.failed(error))?;
+            let token = token.read().map_err(|error| self.failed(error))?;
             request = request.bearer_auth(token.expose_secret().trim());
         }
         let answer = request.send().await.map_err(|error| self.failed(error))?;
@@ -128,13 +158,13 @@ mod tests {
                 url: url.to_owned(),
                 token: None,
             });
-            appraiser(&config).map(|made| made.is_some()).ok()
+            appraiser(&config, &Process).map(|made| made.is_some()).ok()
         };
         assert_eq!(made("https://gate.example"), Some(true));
         assert_eq!(made("http://127.0.0.1:8080"), Some(true));
         for url in ["http://gate.example", "https://a:b@gate.example", "gate"] {
             assert_eq!(made(url), None, "{url}");
         }
-        assert!(appraiser(&Config::default()).unwrap().is_none());
+        assert!(appraiser(&Config::default(), &Process).unwrap().is_none());
     }
 }

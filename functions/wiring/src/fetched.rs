@@ -55,7 +55,7 @@ pub fn estate(resources: &[String], config: &Config) -> Result<Arc<dyn EstateRea
 }
 
 #[cfg(feature = "gcp")]
-mod built {
+pub(crate) mod built {
     use postern_gcp::{
         CONTAINER, CloudRun, Endpoint, Estate, EstateEndpoints, GoogleCredentials, LOGGING,
         Logging, ORG_POLICY, PUBSUB, RESOURCE_MANAGER, RUN, Subscription,
@@ -68,18 +68,26 @@ mod built {
     /// What Google's own tools and libraries call it: `HOST:PORT`.
     const EMULATOR: &str = "PUBSUB_EMULATOR_HOST";
 
-    pub(super) fn subscriptions(
-        names: &[String],
+    /// Where Pub/Sub is, and what it is shown.
+    pub(crate) fn pubsub(
         config: &Config,
         environment: &dyn Environment,
-    ) -> Result<Vec<Arc<dyn EventSubscription>>, WiringError> {
+    ) -> Result<(Endpoint, Option<GoogleCredentials>), WiringError> {
         let emulator = environment.get(EMULATOR).filter(|host| !host.is_empty());
         let (setting, address) = match (&config.endpoints.pubsub, emulator) {
             (Some(address), _) => ("endpoints.pubsub", address.clone()),
             (None, Some(host)) => (EMULATOR, format!("http://{host}")),
             (None, None) => ("endpoints.pubsub", PUBSUB.to_owned()),
         };
-        let (endpoint, credentials) = shown(setting, &address)?;
+        shown(setting, &address)
+    }
+
+    pub(super) fn subscriptions(
+        names: &[String],
+        config: &Config,
+        environment: &dyn Environment,
+    ) -> Result<Vec<Arc<dyn EventSubscription>>, WiringError> {
+        let (endpoint, credentials) = pubsub(config, environment)?;
         let subscription = |name: &String| -> Result<Arc<dyn EventSubscription>, WiringError> {
             let subscription = Subscription::new(name, endpoint.clone(), credentials.clone());
             let subscription = subscription.map_err(|error| mistake("audit.pull", error))?;

@@ -4,7 +4,9 @@
 mod adapters;
 mod anchors;
 mod appraiser;
+mod buses;
 mod fetched;
+mod fetcher;
 mod inspected;
 pub mod inspection;
 mod lookout;
@@ -12,19 +14,23 @@ mod note_signer;
 mod owners;
 mod process;
 mod registry;
+mod secrets;
 mod sources;
 mod trust;
 
 pub use adapters::Adapters;
 pub use anchors::anchors;
 pub use appraiser::appraiser;
+pub use buses::buses;
 pub use fetched::{estate, log_reader, runtime, subscriptions};
+pub use fetcher::fetcher;
 pub use inspected::inspect_router;
 pub use lookout::{Found, Looked, Lookout, outage, tick_router};
 pub use note_signer::note_signer;
 pub use owners::owners_file;
-pub use process::{Part, StartError, announce, bind, run, start};
+pub use process::{Doors, Part, StartError, announce, bind, run, start};
 pub use registry::registry;
+pub use secrets::{SecretsError, with_secrets};
 pub use sources::{sink, source};
 pub use trust::{system_policy, trust};
 

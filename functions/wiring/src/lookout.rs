@@ -67,8 +67,8 @@ struct Place {
 }
 
 impl Lookout {
-    /// A lookout that hands what it finds to `take`, which must be idempotent by id: the journal is
-    /// looked at from its start by every process, and spooled entries may come again.
+    /// A lookout that hands what it finds to `take`, which must be idempotent by id: what another
+    /// process of the same store has looked at may come again, and so may spooled entries.
     pub fn new<F, T>(adapters: &Adapters, take: F) -> Self
     where
         F: Fn(Found) -> T + Send + Sync + 'static,
@@ -151,6 +151,10 @@ impl Lookout {
     }
 
     async fn look_at_journal(&self, place: &mut Place) -> Result<usize, Unavailable> {
+        let unavailable = |error: StoreError| Unavailable::new("journal", error);
+        if place.seen == 0 {
+            place.seen = self.store.looked().await.map_err(unavailable)?;
+        }
         let mut looked = 0;
         let mut page = PAGE;
         loop {
@@ -162,6 +166,8 @@ impl Lookout {
                         place.seen = stored.position;
                         looked += 1;
                     }
+                    let kept = self.store.keep_looked(place.seen).await;
+                    kept.map_err(unavailable)?;
                 }
                 // One row of the page is damaged; which of them, only single ones tell.
                 Err(StoreError::Row { .. }) if page > 1 => page = 1,
@@ -169,7 +175,7 @@ impl Lookout {
                     place.step_over(&error);
                     page = PAGE;
                 }
-                Err(error) => return Err(Unavailable::new("journal", error)),
+                Err(error) => return Err(unavailable(error)),
             }
         }
     }

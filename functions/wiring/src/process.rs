@@ -8,10 +8,12 @@ use postern_host::auth::{Authenticator, AuthenticatorError, Unguarded, guard};
 use postern_host::config::{Access, Config};
 use postern_host::environment::{Environment, Platform};
 use postern_host::load::{self, ConfigErrors};
+use postern_host::queue::Consume;
+use postern_host::secret::Managed;
 use postern_host::server::{Server, listen_address, termination};
 use postern_host::telemetry::{self, Format, Readiness};
 
-use crate::WiringError;
+use crate::{SecretsError, WiringError, with_secrets};
 
 /// Why a function cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +22,9 @@ pub enum StartError {
     /// The configuration has mistakes.
     #[error("{0}")]
     Config(ConfigErrors),
+    /// Secrets that it refers to cannot be fetched.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
     /// An adapter cannot be made.
     #[error(transparent)]
     Wiring(#[from] WiringError),
@@ -50,18 +55,22 @@ pub enum StartError {
 }
 
 /// What every function's `main` does first: logs, the crypto provider, the configuration that
-/// `POSTERN_CONFIG` names, checked whole.
+/// `POSTERN_CONFIG` names, checked whole. From there on the environment answers for the secrets that
+/// it refers to, too.
 ///
 /// # Errors
-/// With every mistake of the configuration at once.
-pub fn start(environment: &dyn Environment) -> Result<Config, StartError> {
+/// With every mistake of the configuration at once, or if its secrets cannot be fetched.
+pub async fn start<E: Environment>(environment: E) -> Result<(Config, Managed<E>), StartError> {
     let filter = environment
         .get("POSTERN_LOG")
         .unwrap_or_else(|| "info".to_owned());
-    telemetry::init(Format::detect(environment), &filter);
+    telemetry::init(Format::detect(&environment), &filter);
     postern_host::crypto::install();
     let file = environment.get("POSTERN_CONFIG");
-    load::load(file.as_deref().map(std::path::Path::new), environment).map_err(StartError::Config)
+    let file = file.as_deref().map(std::path::Path::new);
+    let environment = with_secrets(file, environment).await?;
+    let config = load::load(file, &environment).map_err(StartError::Config)?;
+    Ok((config, environment))
 }
 
 /// A part of a function's paths with an `auth` of its own.
@@ -74,12 +83,22 @@ pub struct Part<'a> {
     pub access: Option<&'a Access>,
 }
 
+/// Ways into a function that show no token.
+#[derive(Default)]
+pub struct Doors {
+    /// Paths whose requests are authenticated by what is in them.
+    pub signed: Router,
+    /// What the messages of a queue are for, where the platform reads one for us (AWS Lambda).
+    pub queue: Option<Consume>,
+}
+
 /// Serves a function until the process is told to end, beside `/health`, `/ready` and `/metrics`.
 ///
 /// # Errors
 /// If it cannot listen, or would answer strangers.
 pub async fn run(
     parts: Vec<Part<'_>>,
+    doors: Doors,
     readiness: Readiness,
     config: &Config,
     environment: &dyn Environment,
@@ -88,7 +107,7 @@ pub async fn run(
     let viewers = Arc::new(Authenticator::new(
         parts.first().and_then(|part| part.access),
     )?);
-    let mut router = telemetry::router(readiness, viewers);
+    let mut router = telemetry::router(readiness, viewers).merge(doors.signed);
     for part in parts {
         let authenticator = Arc::new(Authenticator::new(part.access)?);
         router = router.merge(postern_host::auth::authenticated(
@@ -97,7 +116,7 @@ pub async fn run(
         ));
     }
     if Platform::detect(environment) == Platform::Lambda {
-        return lambda(router, environment).await;
+        return lambda(router, doors.queue, environment).await;
     }
     let address = listen_address(None, config.listen.as_deref(), environment);
     let server = bind(config, &address).await?;
@@ -143,12 +162,20 @@ pub fn announce(server: &Server) {
 }
 
 #[cfg(feature = "lambda")]
-async fn lambda(router: Router, environment: &dyn Environment) -> Result<(), StartError> {
-    Ok(postern_host::lambda::run(router, environment).await?)
+async fn lambda(
+    router: Router,
+    queue: Option<Consume>,
+    environment: &dyn Environment,
+) -> Result<(), StartError> {
+    Ok(postern_host::lambda::run(router, queue, environment).await?)
 }
 
 #[cfg(not(feature = "lambda"))]
-async fn lambda(_router: Router, _environment: &dyn Environment) -> Result<(), StartError> {
+async fn lambda(
+    _router: Router,
+    _queue: Option<Consume>,
+    _environment: &dyn Environment,
+) -> Result<(), StartError> {
     Err(StartError::Wiring(WiringError::not_built(
         "running as a Lambda",
         "lambda",

@@ -37,8 +37,14 @@ fn refusal(error: &impl ProvideErrorMetadata, permission: &str, resource: &str) 
         .take(MAX_MESSAGE)
         .collect();
     let advice = match code {
-        "AccessDeniedException" => format!("allow {permission} on {resource} to this identity"),
-        "NotFoundException" => {
+        "AccessDeniedException" | "AccessDenied" | "AuthorizationError" => {
+            format!("allow {permission} on {resource} to this identity")
+        }
+        "NotFoundException"
+        | "NotFound"
+        | "ResourceNotFoundException"
+        | "QueueDoesNotExist"
+        | "AWS.SimpleQueueService.NonExistentQueue" => {
             format!("there is no {resource} in this account and region; check both")
         }
         "DisabledException" | "KMSInvalidStateException" => {

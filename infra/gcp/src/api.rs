@@ -7,7 +7,7 @@ use google_cloud_gax::exponential_backoff::{ExponentialBackoff, ExponentialBacko
 use google_cloud_gax::retry_state::RetryState;
 use jiff::Timestamp;
 use postern_core::image::shortened;
-use postern_core::ports::Unavailable;
+use postern_core::ports::{BusRefusal, BusRemedy, Unavailable};
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Method, Response, StatusCode, Url};
 use serde::Serialize;
@@ -53,8 +53,12 @@ enum Tried {
     Done(Vec<u8>),
     /// It may go better later, after so long at least.
     Again(Option<Duration>, String),
-    /// It will not.
+    /// It will not, as things are.
     Never(Unavailable),
+    /// It will not, whatever is done: what was sent is wrong, says the API.
+    Invalid(Unavailable),
+    /// The API says no to what was asked.
+    Refused(Unavailable),
     /// The API says that there is no such thing.
     Absent(Unavailable),
     /// The API says that what was said to be so is not (412).
@@ -66,6 +70,14 @@ enum Tried {
 struct Body<'a> {
     kind: &'static str,
     bytes: &'a [u8],
+}
+
+/// Why a call has no answer.
+pub(crate) enum CallError {
+    /// The API says no to what was asked, or that there is no such thing.
+    Refused(Unavailable),
+    /// It could not be asked, or did not answer in its own words.
+    Outage(Unavailable),
 }
 
 impl Api {
@@ -141,6 +153,17 @@ impl Api {
         }
     }
 
+    /// Gets something; tells a refusal from an outage.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, call: &Call<'_>) -> Result<T, CallError> {
+        match self.tried(call, None).await {
+            Tried::Done(answer) => self.read(call, &answer).map_err(CallError::Outage),
+            Tried::Refused(error) | Tried::Invalid(error) | Tried::Absent(error) => {
+                Err(CallError::Refused(error))
+            }
+            tried => Err(CallError::Outage(self.not_done(call, tried))),
+        }
+    }
+
     /// Gets something; `None` if the API says that there is no such thing.
     pub(crate) async fn find<T: DeserializeOwned>(
         &self,
@@ -156,8 +179,49 @@ impl Api {
     fn not_done(&self, call: &Call<'_>, tried: Tried) -> Unavailable {
         match tried {
             Tried::Again(_, error) => Unavailable::new(self.name(), error),
-            Tried::Never(error) | Tried::Absent(error) => error,
+            Tried::Never(error)
+            | Tried::Invalid(error)
+            | Tried::Refused(error)
+            | Tried::Absent(error) => error,
             Tried::Unmet | Tried::Done(_) => self.failed(call, "it answered something else"),
+        }
+    }
+
+    /// Hands something in, once: when it is tried again is for the caller to say.
+    pub(crate) async fn hand_in<B: Serialize + Sync, T: DeserializeOwned>(
+        &self,
+        call: &Call<'_>,
+        body: &B,
+    ) -> Result<T, BusRefusal> {
+        let refused = |remedy| {
+            move |error: Unavailable| BusRefusal {
+                remedy,
+                error: error.to_string(),
+            }
+        };
+        let body = serde_json::to_vec(body).map_err(|error| self.failed(call, error));
+        let body = body.map_err(refused(BusRemedy::Nothing))?;
+        let body = Body {
+            kind: "application/json",
+            bytes: &body,
+        };
+        match self.once(call, Some(body)).await {
+            Tried::Done(answer) => self
+                .read(call, &answer)
+                .map_err(refused(BusRemedy::Time(None))),
+            Tried::Again(asked, error) => {
+                let asked = asked.and_then(|asked| asked.try_into().ok());
+                let error = Unavailable::new(self.name(), error);
+                Err(refused(BusRemedy::Time(asked))(error))
+            }
+            Tried::Never(error) | Tried::Refused(error) | Tried::Absent(error) => {
+                Err(refused(BusRemedy::Person)(error))
+            }
+            Tried::Invalid(error) => Err(refused(BusRemedy::Nothing)(error)),
+            Tried::Unmet => {
+                let error = self.failed(call, "it answered something else");
+                Err(refused(BusRemedy::Person)(error))
+            }
         }
     }
 
@@ -223,6 +287,12 @@ impl Api {
                 }
                 status if refusal.is_absent(status.as_u16()) => {
                     Tried::Absent(Unavailable::new(self.name(), explained))
+                }
+                status if refusal.is_invalid(status.as_u16()) => {
+                    Tried::Invalid(Unavailable::new(self.name(), explained))
+                }
+                status if status.is_client_error() => {
+                    Tried::Refused(Unavailable::new(self.name(), explained))
                 }
                 _ => Tried::Never(Unavailable::new(self.name(), explained)),
             };

@@ -1,5 +1,6 @@
 //! Google Cloud behind the ports of `postern-core`: the identity this runs as, subscriptions that are
-//! pulled from, logs that are read back, what runs on Cloud Run, and what there is at all.
+//! pulled from, topics that take alerts, logs that are read back, what runs on Cloud Run, what there is at all,
+//! and secrets.
 //!
 //! The APIs are spoken over REST. Each answer is bounded in size and time; an outage or a missing
 //! permission is an error that says which, and never an empty answer.
@@ -13,9 +14,11 @@ mod pubsub;
 mod refusal;
 mod resource;
 mod run;
+mod secret;
 mod storage;
 #[cfg(test)]
 mod testing;
+mod topic;
 
 pub use access_token::{GoogleCredentials, GoogleCredentialsError};
 pub use endpoint::{Endpoint, EndpointError};
@@ -24,4 +27,6 @@ pub use logging::{LOGGING, Logging};
 pub use pubsub::{PUBSUB, Subscription, SubscriptionError};
 pub use resource::ResourceError;
 pub use run::{CloudRun, RUN};
+pub use secret::{SECRET_MANAGER, SecretError, SecretManager, SecretReference};
 pub use storage::{BucketAnchor, BucketAnchorError, STORAGE};
+pub use topic::{Topic, TopicError};

@@ -58,6 +58,14 @@ pub(crate) fn grant(resource: &str, role: &str) -> String {
         ["projects", project, "subscriptions", name] => format!(
             "gcloud pubsub subscriptions add-iam-policy-binding {name} --project={project} {binding}"
         ),
+        ["projects", project, "topics", name] => {
+            format!(
+                "gcloud pubsub topics add-iam-policy-binding {name} --project={project} {binding}"
+            )
+        }
+        ["projects", project, "secrets", name] => {
+            format!("gcloud secrets add-iam-policy-binding {name} --project={project} {binding}")
+        }
         ["folders", id] => {
             format!("gcloud resource-manager folders add-iam-policy-binding {id} {binding}")
         }

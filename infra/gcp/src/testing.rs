@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::http::{Method, Uri};
+use axum::http::{Method, StatusCode, Uri};
 use serde_json::Value;
 
 use crate::endpoint::Endpoint;
@@ -19,6 +19,15 @@ impl Recorder {
     pub(crate) async fn start(
         answer: impl Fn(&str, &Value) -> Value + Clone + Send + Sync + 'static,
     ) -> Self {
+        Self::answering(200, answer).await
+    }
+
+    /// As [`start`](Self::start), with this status.
+    pub(crate) async fn answering(
+        status: u16,
+        answer: impl Fn(&str, &Value) -> Value + Clone + Send + Sync + 'static,
+    ) -> Self {
+        let status = StatusCode::from_u16(status).unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&asked);
         let router = Router::new().fallback(move |method: Method, uri: Uri, body: Bytes| {
@@ -29,7 +38,7 @@ impl Recorder {
             };
             log.lock().unwrap().push(line);
             let answered = answer(uri.path(), &body).to_string();
-            async move { answered }
+            async move { (status, answered) }
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();

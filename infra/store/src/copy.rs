@@ -311,6 +311,13 @@ async fn copy(from: &Store, to: &Store) -> Result<Copied, StoreError> {
         .bind(size)
         .execute(&mut *target)
         .await?;
+    let looked: i64 = sqlx::query_scalar("SELECT position FROM looked WHERE \"only\" = 1")
+        .fetch_one(&mut *source)
+        .await?;
+    sqlx::query("UPDATE looked SET position = $1 WHERE \"only\" = 1")
+        .bind(looked)
+        .execute(&mut *target)
+        .await?;
     let root = root(&mut target, size).await?;
     let expected = crate::ledger::root_of(&mut target, size).await?;
     if root != expected {

@@ -82,6 +82,30 @@ impl Store {
         rows.iter().filter_map(read).collect()
     }
 
+    /// How far the journal was looked through ([`Store::keep_looked`]); 0 at first.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub async fn looked(&self) -> Result<i64, StoreError> {
+        let position = sqlx::query_scalar("SELECT position FROM looked WHERE \"only\" = 1")
+            .fetch_one(self.readers().await?)
+            .await?;
+        Ok(position)
+    }
+
+    /// Keeps how far the journal was looked through, for the next process. It only goes forward.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub async fn keep_looked(&self, position: i64) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        sqlx::query("UPDATE looked SET position = $1 WHERE \"only\" = 1 AND position < $1")
+            .bind(position)
+            .execute(&mut *transaction)
+            .await?;
+        Ok(transaction.commit().await?)
+    }
+
     /// A decision of the gate, by its id.
     ///
     /// # Errors
@@ -222,6 +246,16 @@ mod tests {
             stored[1..]
         );
         assert_eq!(store.entries(0, 1).await.unwrap(), stored[..1]);
+    }
+
+    #[tokio::test]
+    async fn how_far_it_was_looked_through_only_goes_forward() {
+        let (store, _directory) = testing::store().await;
+        assert_eq!(store.looked().await.unwrap(), 0);
+        for position in [7, 3] {
+            store.keep_looked(position).await.unwrap();
+        }
+        assert_eq!(store.looked().await.unwrap(), 7);
     }
 
     #[tokio::test]

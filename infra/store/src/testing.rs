@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use postern_core::bytes::Base64;
-use postern_core::case::{Case, CaseKind, CaseState, LeftOut};
+use postern_core::case::Case;
 use postern_core::decision::{
     ApiVersion, BreakGlass, BreakGlassSource, Caller, Decision, DecisionKind, EnforcementMode,
     ImageDecision,
@@ -147,30 +147,8 @@ pub(crate) fn caller(email: &str) -> Caller {
 
 pub(crate) fn case(id: &str, revision: u64) -> Case {
     Case {
-        api_version: ApiVersion::V1,
-        kind: CaseKind::Case,
-        id: id.to_owned(),
         revision,
-        state: CaseState::Open,
-        category: Category::BreakGlass,
-        severity: Severity::High,
-        owner: None,
-        channel: None,
-        opened_at: now(),
-        due_at: None,
-        target: None,
-        actors: Vec::new(),
-        justification: None,
-        ticket: None,
-        exception_until: None,
-        last_conformant_revision: None,
-        rollback: None,
-        drill: None,
-        closed_as: None,
-        findings: Vec::new(),
-        finding_count: 0,
-        left_out: LeftOut::default(),
-        history: Vec::new(),
+        ..Case::new(id, Category::BreakGlass, Severity::High, now())
     }
 }
 

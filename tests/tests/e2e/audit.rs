@@ -53,7 +53,7 @@ pub(crate) fn break_glass_entry(id: &str) -> Value {
 }
 
 /// A Pub/Sub push of an entry, wrapped.
-fn push(entry: &Value) -> Value {
+pub(crate) fn push(entry: &Value) -> Value {
     json!({
         "message": {
             "attributes": {"logging.googleapis.com/timestamp": "2026-01-02T05:00:03.5Z"},
@@ -308,7 +308,7 @@ fn the_demo_does_what_it_says() {
 }
 
 /// The signature of a webhook by Standard Webhooks, computed by `openssl`.
-fn signature(world: &World, hook: &Seen) -> String {
+pub(crate) fn signature(world: &World, hook: &Seen) -> String {
     let id = hook.headers.get("webhook-id").unwrap();
     let time = hook.headers.get("webhook-timestamp").unwrap();
     let signed = [format!("{id}.{time}.").as_bytes(), &hook.body[..]].concat();

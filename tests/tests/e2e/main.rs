@@ -9,6 +9,7 @@
     reason = "what goes wrong in a helper fails the test that called it"
 )]
 
+mod alerts;
 mod anchors;
 mod apart;
 mod appraised;
@@ -28,7 +29,9 @@ mod peers;
 mod pkix;
 mod platforms;
 mod pubsub;
+mod queues;
 mod reconcile;
 mod registry;
 mod revocations;
+mod secrets;
 mod support;

@@ -55,7 +55,7 @@ fn unsigned() -> String {
 
 /// The Lambda Runtime API (AWS Lambda developer guide, "Using the Lambda runtime API for custom
 /// runtimes"), for one function.
-struct Runtime {
+pub(crate) struct Runtime {
     api: StandIn,
     events: Sender<Value>,
     answers: Receiver<Value>,
@@ -64,7 +64,7 @@ struct Runtime {
 const INVOCATION: &str = "/2018-06-01/runtime/invocation/";
 
 impl Runtime {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let (events, next) = channel::<Value>();
         let (answered, answers) = channel();
         let (next, answered) = (Mutex::new(next), Mutex::new(answered));
@@ -91,7 +91,7 @@ impl Runtime {
     }
 
     /// The function, started as Lambda starts it.
-    fn function(&self, command: &mut Command) -> Process {
+    pub(crate) fn function(&self, command: &mut Command) -> Process {
         Process::spawn(
             command
                 .env("AWS_LAMBDA_RUNTIME_API", self.api.address())
@@ -102,15 +102,20 @@ impl Runtime {
         )
     }
 
-    /// Hands over one event and waits for the answer to it: status and body.
-    fn invoke(&self, event: Value) -> (u64, Value) {
+    /// Hands over one event and waits for the answer to it.
+    pub(crate) fn answer(&self, event: Value) -> Value {
         self.events.send(event).unwrap();
         let answer = self.answers.recv_timeout(http::PATIENCE).unwrap();
         assert_eq!(
             answer["to"], "8476a536-e9f4-11e8-9739-2dfe598c3fcd/response",
             "{answer}"
         );
-        let answer = &answer["body"];
+        answer["body"].clone()
+    }
+
+    /// As [`Runtime::answer`], of an HTTP request: status and body.
+    fn invoke(&self, event: Value) -> (u64, Value) {
+        let answer = self.answer(event);
         let text = answer["body"].as_str().unwrap();
         let body = if answer["isBase64Encoded"] == true {
             STANDARD.decode(text).unwrap()

@@ -1,8 +1,7 @@
 //! Kills one after the other, while events arrive.
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::{Condvar, Mutex};
+use std::sync::Mutex;
 use std::time::Instant;
 
 use rand::rngs::StdRng;
@@ -12,8 +11,9 @@ use crate::client;
 use crate::conclusion::conclude;
 use crate::disk::Tricks;
 use crate::instance::Instance;
-use crate::model::{Job, Model, Outcome};
+use crate::model::Model;
 use crate::scene::Scene;
+use crate::senders::{Senders, When};
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy)]
@@ -41,21 +41,6 @@ impl Plan {
     }
 }
 
-/// When a server is killed; with some more or less random delay, too short to be called a time.
-#[derive(Debug, Clone, Copy)]
-enum When {
-    /// So many requests were sent.
-    Sent(usize),
-    /// So many requests were answered.
-    Answered(usize),
-    /// All were answered, and only alerts are under way.
-    Idle,
-    /// It does not listen yet.
-    Starting,
-}
-
-/// Senders at the same time.
-const SENDERS: usize = 3;
 /// The record is verified after each of so many kills.
 const VERIFIED: usize = 25;
 
@@ -88,8 +73,8 @@ impl Campaign {
         println!("{plan:?}");
         let mut campaign = Self::begin(plan, scene);
         for kill in 1..=plan.kills {
-            campaign.round();
-            if kill % VERIFIED == 0 {
+            campaign.round(kill);
+            if kill.is_multiple_of(VERIFIED) {
                 println!("{kill} kills after {:?}", campaign.started.elapsed());
             }
         }
@@ -122,37 +107,23 @@ impl Campaign {
         }
     }
 
-    fn round(&mut self) {
+    fn round(&mut self, kill: usize) {
         self.keep_checkpoint();
         let new = self.rng.random_range(3..12);
         let jobs = self.model.get_mut().unwrap().draw(&mut self.rng, new);
         let when = When::drawn(&mut self.rng, jobs.len());
         let victim = self.rng.random_range(0..self.instances.len());
         let delay = self.rng.random_range(0..300_000);
-        let (progress, queue) = (Progress::default(), Mutex::new(VecDeque::from(jobs)));
-        let addresses: Vec<_> = self
-            .instances
-            .iter()
-            .map(|i| i.address().to_owned())
-            .collect();
-        std::thread::scope(|scope| {
-            let sender = |first: usize| {
-                let (progress, queue, addresses, model) =
-                    (&progress, &queue, &addresses, &self.model);
-                move || send(progress, queue, model, addresses, first)
-            };
-            for first in 0..SENDERS {
-                scope.spawn(sender(first));
-            }
-            progress.wait(when);
+        let addresses = self.instances.iter().map(|i| i.address().to_owned());
+        let senders = Senders::new(jobs, &self.model, addresses.collect());
+        senders.send_until(when, || {
             delay_by(delay);
             self.instances[victim].kill();
-            progress.stop();
         });
-        self.after_kill(victim, when);
+        self.after_kill(victim, when, kill);
     }
 
-    fn after_kill(&mut self, victim: usize, when: When) {
+    fn after_kill(&mut self, victim: usize, when: When, kill: usize) {
         if self.plan.power {
             self.instances.iter_mut().for_each(Instance::kill);
             self.scene.disk.fail();
@@ -171,10 +142,12 @@ impl Campaign {
                 self.scene.disk.fail();
             }
         }
-        if self.kept.len() % VERIFIED == 1 || self.plan.power {
+        if kill.is_multiple_of(VERIFIED) || self.plan.power {
             let newest = self.kept.last().map(std::slice::from_ref);
             self.scene.verify(newest.unwrap_or_default());
-            // It may have moved the write-ahead log into the database.
+        }
+        if self.plan.power {
+            // To verify may have moved the write-ahead log into the database.
             self.scene.disk.settle();
         }
         let killed = match self.plan.power {
@@ -218,90 +191,7 @@ impl Campaign {
     }
 }
 
-impl When {
-    fn drawn(rng: &mut StdRng, requests: usize) -> Self {
-        let some = rng.random_range(1..=requests);
-        match rng.random_range(0..20) {
-            0..9 => Self::Sent(some),
-            9..16 => Self::Answered(some),
-            16..19 => Self::Idle,
-            _ => Self::Starting,
-        }
-    }
-}
-
-fn send(
-    progress: &Progress,
-    queue: &Mutex<VecDeque<Job>>,
-    model: &Mutex<Model>,
-    addresses: &[String],
-    first: usize,
-) {
-    let next = || queue.lock().unwrap().pop_front();
-    for turn in first.. {
-        let Some(job) = next().filter(|_| !progress.is_stopped()) else {
-            break;
-        };
-        progress.count(|counts| counts.sent += 1);
-        let answer = client::deliver(&addresses[turn % addresses.len()], &job.request);
-        let outcome = match answer.as_ref().map(|answer| answer.status) {
-            Some(200 | 204) => Outcome::Acknowledged,
-            Some(503) => Outcome::Refused,
-            None => Outcome::Unanswered,
-            Some(_) => panic!("{answer:?}"),
-        };
-        model.lock().unwrap().delivered(&job, outcome);
-        progress.count(|counts| counts.answered += 1);
-    }
-    progress.count(|counts| counts.done += 1);
-}
-
-/// How far the senders are.
-#[derive(Default)]
-struct Progress {
-    counts: Mutex<Counts>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct Counts {
-    sent: usize,
-    answered: usize,
-    done: usize,
-    stopped: bool,
-}
-
-impl Progress {
-    fn count(&self, change: impl FnOnce(&mut Counts)) {
-        change(&mut self.counts.lock().unwrap());
-        self.changed.notify_all();
-    }
-
-    fn stop(&self) {
-        self.count(|counts| counts.stopped = true);
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.counts.lock().unwrap().stopped
-    }
-
-    fn wait(&self, when: When) {
-        let early = |counts: &mut Counts| {
-            counts.done < SENDERS
-                && match when {
-                    When::Sent(some) => counts.sent < some,
-                    When::Answered(some) => counts.answered < some,
-                    When::Idle | When::Starting => true,
-                }
-        };
-        drop(
-            self.changed
-                .wait_while(self.counts.lock().unwrap(), early)
-                .unwrap(),
-        );
-    }
-}
-
+/// More or less random, and too short to be called a time.
 fn delay_by(turns: u32) {
     for _ in 0..turns {
         std::hint::spin_loop();

@@ -29,4 +29,5 @@ mod power;
 mod receivers;
 mod record;
 mod scene;
+mod senders;
 mod traced;

@@ -11,6 +11,7 @@ use postern_core::ports::{AttestationSink, Stored};
 use postern_host::config::Config;
 use postern_host::environment::{Environment, Process};
 
+use crate::configuration::Environment as Secrets;
 use crate::outcome::{Exit, Failure, Outcome};
 use crate::{data, output, registries, signers};
 
@@ -64,10 +65,10 @@ pub(crate) async fn run(args: Args) -> Outcome {
 async fn attest(args: &Args, environment: &dyn Environment) -> Result<Stored, Failure> {
     let image = by_digest(&args.image)?;
     let signer_for = signers::signer_for(&args.key, environment).await?;
-    let config = args.registries.config()?;
+    let (config, secrets) = args.registries.config().await?;
     let attestor = attestor(args, &config).await?;
     let signer = signer_for(&attestor)?;
-    let sink = sink(args, &config).await?;
+    let sink = sink(args, &config, &secrets).await?;
     let stored = issue(
         signer.as_ref(),
         &attestor,
@@ -155,12 +156,16 @@ fn full_name(written: &str, files: &[String]) -> Result<AttestorName, Failure> {
     }
 }
 
-async fn sink(args: &Args, config: &Config) -> Result<Arc<dyn AttestationSink>, Failure> {
+async fn sink(
+    args: &Args,
+    config: &Config,
+    secrets: &Secrets,
+) -> Result<Arc<dyn AttestationSink>, Failure> {
     match args.to.as_deref() {
         None | Some("store") => Ok(Arc::new(data::open_store(&args.data.data).await?)),
         Some(word) => {
             let image = std::slice::from_ref(&args.image);
-            let registry = registries::client(config, image).await?;
+            let registry = registries::client(config, image, secrets).await?;
             Ok(postern_wiring::sink(word, None, &registry).await?)
         }
     }

@@ -9,9 +9,8 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use postern_auditor::detection::Catalogue;
 use postern_host::config::Config;
-use postern_host::environment::Process;
-use postern_host::load;
 
+use crate::configuration;
 use crate::outcome::{Failure, Outcome};
 
 /// Find break-glass, denials, dry runs and fail-open events in audit entries.
@@ -30,9 +29,9 @@ enum Command {
 
 pub(crate) async fn run(args: Args) -> Outcome {
     match args.command {
-        Command::Classify(args) => classify::run(&args),
+        Command::Classify(args) => classify::run(&args).await,
         Command::Reconcile(args) => reconcile::run(&args).await,
-        Command::Rules(args) => rules::run(args),
+        Command::Rules(args) => rules::run(args).await,
     }
 }
 
@@ -50,16 +49,14 @@ pub(super) struct Detections {
 
 impl Detections {
     /// The whole configuration file; without one, what holds where nothing is said.
-    pub(super) fn configuration(&self) -> Result<Config, Failure> {
-        match &self.config {
-            Some(path) => load::load(Some(path), &Process).map_err(Failure::mistake),
-            None => Ok(Config::default()),
-        }
+    pub(super) async fn configuration(&self) -> Result<Config, Failure> {
+        let (config, _) = configuration::load_named(self.config.as_deref()).await?;
+        Ok(config)
     }
 
     /// The detections that are in use.
-    pub(super) fn catalogue(&self) -> Result<Catalogue, Failure> {
-        let audit = self.configuration()?.audit;
+    pub(super) async fn catalogue(&self) -> Result<Catalogue, Failure> {
+        let audit = self.configuration().await?.audit;
         let directory = self.detections.clone();
         let directory = directory.or(audit.detections.map(PathBuf::from));
         Catalogue::load(directory.as_deref(), &audit.trust).map_err(Failure::mistake)

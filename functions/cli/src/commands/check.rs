@@ -139,9 +139,9 @@ fn exit(decision: &Decision) -> Exit {
 }
 
 async fn prepare(args: &Args) -> Result<(Gate, DeployRequest), Failure> {
-    let config = args.registries.config()?;
+    let (config, environment) = args.registries.config().await?;
     let data = Data::open(&args.data, args.break_glass.is_some()).await?;
-    let registry = registries::client(&config, &args.images).await?;
+    let registry = registries::client(&config, &args.images, &environment).await?;
     let beside_the_image = config.gate.index_covers_manifests
         || args.attestations.iter().any(|source| source == "registry");
     let mut resolver = Resolver::new(Arc::clone(&registry), beside_the_image);

@@ -9,11 +9,10 @@ use std::sync::Arc;
 use clap::ValueEnum;
 use postern_core::ports::Runtime;
 use postern_core::target::Target;
-use postern_host::environment::Process;
-use postern_host::load;
 use postern_wiring::inspection::Inspection;
 
 use super::case::client::Client;
+use crate::configuration;
 use crate::data::DataArgs;
 use crate::outcome::{Exit, Failure, Outcome};
 use crate::output;
@@ -70,7 +69,7 @@ pub(crate) async fn run(args: Args) -> Outcome {
             client.inspect(&args.target).await?
         }
         None => {
-            let runtime = runtime(&args.target, args.config.as_deref())?;
+            let runtime = runtime(&args.target, args.config.as_deref()).await?;
             gather::inspect(&args.target, &args.data.data, runtime.as_deref()).await
         }
     };
@@ -82,11 +81,14 @@ pub(crate) async fn run(args: Args) -> Outcome {
 }
 
 /// Who reads what runs there: Cloud Run itself, in a build with a client for it and for its targets.
-fn runtime(target: &Target, config: Option<&Path>) -> Result<Option<Arc<dyn Runtime>>, Failure> {
+async fn runtime(
+    target: &Target,
+    config: Option<&Path>,
+) -> Result<Option<Arc<dyn Runtime>>, Failure> {
     if !matches!(target, Target::CloudRun { .. }) {
         return Ok(None);
     }
-    let config = load::load(config, &Process).map_err(Failure::mistake)?;
+    let (config, _) = configuration::load(config).await?;
     Ok(postern_wiring::runtime(&config)?)
 }
 

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use postern_host::config::Config;
-use postern_host::environment::Process;
 
+use crate::configuration::{self, Environment};
 use crate::data::DataArgs;
 use crate::embedded;
 use crate::outcome::{Failure, Outcome};
@@ -38,14 +38,15 @@ struct PlaceArgs {
 
 impl PlaceArgs {
     /// What `postern serve` has of outputs and store with these arguments. Nothing is made.
-    fn configuration(&self) -> Result<Config, Failure> {
+    async fn configuration(&self) -> Result<(Config, Environment), Failure> {
         let file = self.config.as_deref();
-        let config = postern_host::load::load(file, &Process).map_err(Failure::mistake)?;
+        let (config, environment) = configuration::load(file).await?;
         let config = embedded::with_store(config, &self.data.data);
-        Ok(match file {
+        let config = match file {
             Some(_) => config,
             None => embedded::with_output(config, &self.data.data),
-        })
+        };
+        Ok((config, environment))
     }
 }
 

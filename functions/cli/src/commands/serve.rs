@@ -8,6 +8,7 @@ use postern_host::environment::Process;
 use postern_host::server::{listen_address, termination};
 use postern_host::telemetry::{self, Format};
 
+use crate::configuration::{self, Environment};
 use crate::embedded;
 use crate::functions::{Function, accesses, assemble};
 use crate::outcome::{Exit, Failure, Outcome};
@@ -42,13 +43,13 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args) -> Outcome {
     let filter = std::env::var("POSTERN_LOG").unwrap_or_else(|_| "info".to_owned());
     telemetry::init(Format::detect(&Process), &filter);
-    let config = configuration(args.config.as_deref(), &args.data)?;
+    let (config, environment) = configured(args.config.as_deref(), &args.data).await?;
     let only = if args.only.is_empty() {
         Function::ALL.to_vec()
     } else {
         args.only
     };
-    let functions = assemble(&config, &Process, &only).await?;
+    let functions = assemble(&config, &environment, &only).await?;
     let address = listen_address(args.listen.as_deref(), config.listen.as_deref(), &Process);
     let server = postern_wiring::bind(&config, &address)
         .await
@@ -64,10 +65,11 @@ pub(crate) async fn run(args: Args) -> Outcome {
     Ok(Exit::Done)
 }
 
-fn configuration(file: Option<&Path>, data: &Path) -> Result<Config, Failure> {
-    let config = postern_host::load::load(file, &Process).map_err(Failure::mistake)?;
-    match file {
-        Some(_) => Ok(embedded::with_store(config, data)),
-        None => embedded::complete(config, data),
-    }
+async fn configured(file: Option<&Path>, data: &Path) -> Result<(Config, Environment), Failure> {
+    let (config, environment) = configuration::load(file).await?;
+    let config = match file {
+        Some(_) => embedded::with_store(config, data),
+        None => embedded::complete(config, data)?,
+    };
+    Ok((config, environment))
 }

@@ -8,9 +8,9 @@ mod prune;
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use postern_host::environment::Process;
 use postern_store::{Store, StoreError};
 
+use crate::configuration;
 use crate::data::DataArgs;
 use crate::embedded;
 use crate::outcome::{Failure, Outcome};
@@ -43,15 +43,15 @@ struct PlaceArgs {
 
 impl PlaceArgs {
     /// What `postern serve` would work on with these arguments.
-    fn url(&self) -> Result<String, Failure> {
+    async fn url(&self) -> Result<String, Failure> {
         let file = self.config.as_deref();
-        let config = postern_host::load::load(file, &Process).map_err(Failure::mistake)?;
+        let (config, _) = configuration::load(file).await?;
         Ok(embedded::with_store(config, &self.data.data).store)
     }
 
     /// The database, which is made where it is missing.
     async fn open(&self) -> Result<Store, Failure> {
-        Store::open(&self.url()?).await.map_err(failed)
+        Store::open(&self.url().await?).await.map_err(failed)
     }
 
     /// The database, which is there.
@@ -62,7 +62,9 @@ impl PlaceArgs {
 
     /// The database, which is there and only read.
     async fn read(&self) -> Result<Store, Failure> {
-        Store::open_read_only(&self.url()?).await.map_err(failed)
+        Store::open_read_only(&self.url().await?)
+            .await
+            .map_err(failed)
     }
 }
 

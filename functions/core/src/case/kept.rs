@@ -105,9 +105,16 @@ impl Case {
     /// The case as an alert carries it.
     #[must_use]
     pub fn told(&self) -> Self {
+        self.shortened(FINDINGS_TOLD)
+    }
+
+    /// The case with at most so many findings, and as many steps of the program itself. How many
+    /// findings there are in all it still says.
+    #[must_use]
+    pub fn shortened(&self, most: usize) -> Self {
         let mut told = self.clone();
-        told.keep_findings(FINDINGS_TOLD);
-        told.keep_steps(FINDINGS_TOLD);
+        told.keep_findings(most);
+        told.keep_steps(most);
         told
     }
 

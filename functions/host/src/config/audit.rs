@@ -13,6 +13,8 @@ pub struct Audit {
     pub projects: Vec<String>,
     /// Subscriptions that may deliver; empty: any.
     pub subscriptions: Vec<String>,
+    /// Amazon SNS topics whose messages are taken in at `/v1/events/sns`.
+    pub sns: Sns,
     /// Subscriptions that are pulled from, `projects/P/subscriptions/S`.
     pub pull: Vec<String>,
     /// The gate that says what images are worth, where the auditor is a process of its own.
@@ -33,13 +35,22 @@ pub struct Audit {
     pub silence_after: Option<SignedDuration>,
 }
 
+/// Amazon SNS.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Sns {
+    /// ARNs of the topics that may deliver; empty: there is no such door. A subscription to one of
+    /// them is confirmed by itself.
+    pub topics: Vec<String>,
+}
+
 /// A gate in another process.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RemoteGate {
     /// Its server, such as `https://gate.example`.
     pub url: String,
-    /// The token that it is shown, `file:PATH` or `env:NAME`; its caller needs the right `decide`.
+    /// The token that it is shown, by reference; its caller needs the right `decide`.
     pub token: Option<SecretReference>,
 }
 

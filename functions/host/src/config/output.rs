@@ -61,6 +61,53 @@ pub enum OutputKind {
     Alertmanager(Endpoint),
     /// A receiver of CloudEvents, by HTTP in structured mode.
     CloudEvents(Endpoint),
+    /// A topic of Amazon SNS.
+    Sns {
+        /// Its ARN, which says the region.
+        topic: String,
+        /// What is sent.
+        body: BodyFormat,
+    },
+    /// A queue of Amazon SQS.
+    Sqs {
+        /// Its URL.
+        queue: String,
+        /// Where it is, if the URL does not say that.
+        region: Option<String>,
+        /// What is sent.
+        body: BodyFormat,
+    },
+    /// An event bus of Amazon EventBridge.
+    EventBridge {
+        /// Its name or ARN.
+        bus: String,
+        /// Where it is, if there is only a name.
+        region: Option<String>,
+        /// What the detail is.
+        body: BodyFormat,
+    },
+    /// A topic of Pub/Sub.
+    PubSub {
+        /// `projects/P/topics/T`.
+        topic: String,
+        /// What is sent.
+        body: BodyFormat,
+    },
+    /// Mail, by SMTP.
+    Email(Mail),
+}
+
+/// Where mail is handed in, and whose it is.
+#[derive(Debug, Clone)]
+pub struct Mail {
+    /// `smtps://HOST[:PORT]`, or `smtp://HOST[:PORT]` with STARTTLS.
+    pub server: String,
+    /// The sender.
+    pub from: String,
+    /// The recipients.
+    pub to: Vec<String>,
+    /// Whom to log in as, and by which password.
+    pub login: Option<(String, SecretReference)>,
 }
 
 /// Where PagerDuty takes events, outside of its European region.

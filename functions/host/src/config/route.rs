@@ -1,5 +1,6 @@
 //! Which alerts go where, and which go nowhere for a while.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -34,6 +35,8 @@ pub struct RouteMatch {
     pub target: Option<String>,
     /// Of this owner, who may have been found by a label; `*` stands for any characters.
     pub owner: Option<String>,
+    /// With all of these labels; `*` in a value stands for any characters.
+    pub label: BTreeMap<String, String>,
 }
 
 /// Alerts that are not sent for a while. Their cases are kept as ever.

@@ -89,7 +89,7 @@ pub(super) fn shape(tree: &Tree) -> Shaped {
 }
 
 /// Keys that a later version will have, each with one that stands beside it.
-const PLANNED: [(&str, &str); 2] = [("trust", "auditor"), ("topic", "url")];
+const PLANNED: [(&str, &str); 1] = [("trust", "auditor")];
 
 /// A mistake on its way up.
 #[derive(Debug)]

@@ -138,14 +138,14 @@ outputs:
   - {name: a, type: webhook, url: "http://hooks.example/"}
   - {name: a, type: file, path: x}
   - {name: b, type: file, url: "https://hooks.example/"}
-  - {name: c, type: pubsub, topic: projects/p/topics/t}
+  - {name: c, type: pubsub, topic: projects/p/subscriptions/s}
   - {name: d, type: webhook, url: "https://hooks.example/", secret: hunter2}
   - {name: e, type: webhook, url: "https://hooks.example/", secret: "gcpsm://projects/p/secrets/s"}
 routes:
   - {match: {severity: huge}, to: [a]}
 "#;
     insta::assert_snapshot!(mistakes(text), @r#"
-postern.yaml has 24 mistakes:
+postern.yaml has 23 mistakes:
   line 2: store: `redis://…` is no store: use `sqlite:PATH` or `postgres://USER@HOST/DATABASE`
   line 3: polcy: there is no such key here; there are: store, acceptEphemeralStore, listen, policy, systemPolicy, attestors, attestations, projects, auth, gate, breakGlass, registries, attestor, audit, cases, owners, ledger, endpoints, outputs, routes, silences
   line 4: listen: `auth` is not configured, so only loopback may be listened on: add `auth`, or listen on 127.0.0.1
@@ -165,10 +165,9 @@ postern.yaml has 24 mistakes:
   line 19: outputs[0].url: this should be an https:// URL (http:// only to loopback)
   line 20: outputs[1].name: another output has this name
   line 21: outputs[2]: `file` takes `path`, and may have `body`
-  line 22: outputs[3].topic: this version does not have it yet: leave it out
-  line 22: outputs[3]: outputs of type `pubsub` are not in this version yet: use one of webhook, file, stdout, slack, teams, googleChat, pagerduty, alertmanager, cloudEvents
-  line 23: outputs[4].secret: a secret is written as `env:NAME` or `file:PATH`, never as itself
-  line 24: outputs[5].secret: secrets of `gcpsm://` are not supported by this build yet: mount the secret as a file or an environment variable, and write `file:PATH` or `env:NAME`
+  line 22: outputs[3].topic: this should be a topic: projects/PROJECT/topics/TOPIC
+  line 23: outputs[4].secret: a secret is written as `env:NAME`, `file:PATH`, `gcpsm://projects/P/secrets/S` or `awssm://ARN-or-name`, never as itself
+  line 24: outputs[5].secret: `gcpsm://projects/p/secrets/s` was not fetched: secrets of a manager are read once, with the configuration
   line 26: routes[0].match.severity: this should be one of INFO, LOW, MEDIUM, HIGH, CRITICAL
 "#);
 }
@@ -253,9 +252,9 @@ outputs:
 "#;
     insta::assert_snapshot!(mistakes(text), @r#"
     postern.yaml has 6 mistakes:
-      line 3: outputs[0].url: a secret is written as `env:NAME` or `file:PATH`, never as itself
+      line 3: outputs[0].url: a secret is written as `env:NAME`, `file:PATH`, `gcpsm://projects/P/secrets/S` or `awssm://ARN-or-name`, never as itself
       line 4: outputs[1].url: this should be an https:// URL (http:// only to loopback)
-      line 4: outputs[1].routingKey: a secret is written as `env:NAME` or `file:PATH`, never as itself
+      line 4: outputs[1].routingKey: a secret is written as `env:NAME`, `file:PATH`, `gcpsm://projects/P/secrets/S` or `awssm://ARN-or-name`, never as itself
       line 5: outputs[2].url: a URL is no place for a secret: use `token: env:NAME`
       line 6: outputs[3].token: the environment variable `UNSET` is not set
       line 7: outputs[4]: `teams` takes `url`, by reference, and may have `allowPrivate`
@@ -266,14 +265,38 @@ outputs:
 fn what_a_later_version_will_have_is_told_as_such() {
     let text = r#"
 auth: {trust: [], owners: []}
-outputs: [{name: a, type: sns}, {name: b, type: pigeon}]
+outputs: [{name: b, type: pigeon}]
 "#;
     insta::assert_snapshot!(mistakes(text), @r#"
-postern.yaml has 4 mistakes:
+postern.yaml has 3 mistakes:
   line 2: auth.trust: this version does not have it yet: leave it out
   line 2: auth.owners: there is no such key here; there are: gate, attestor, auditor, cases
-  line 3: outputs[0]: outputs of type `sns` are not in this version yet: use one of webhook, file, stdout, slack, teams, googleChat, pagerduty, alertmanager, cloudEvents
-  line 3: outputs[1]: this build has no output of type `pigeon`: it is one of webhook, file, stdout, slack, teams, googleChat, pagerduty, alertmanager, cloudEvents
+  line 3: outputs[0]: this build has no output of type `pigeon`: it is one of webhook, file, stdout, slack, teams, googleChat, pagerduty, alertmanager, cloudEvents, sns, sqs, eventbridge, pubsub, email
+"#);
+}
+
+#[test]
+fn buses_and_mail_servers_are_written_as_such() {
+    let text = r#"
+outputs:
+  - {name: a, type: sns, topic: "arn:aws:sqs:eu-west-1:111122223333:alerts"}
+  - {name: b, type: sqs, queue: "http://sqs.eu-west-1.amazonaws.com/111122223333/alerts"}
+  - {name: c, type: eventbridge, bus: "a bus"}
+  - {name: d, type: eventbridge, bus: "arn:aws:events:eu-west-1:111122223333:event-bus/alerts", region: eu-west-1}
+  - {name: e, type: email, server: "https://mail.example.com", from: postern, to: []}
+  - {name: f, type: email, server: "smtp://me:word@mail.example.com", from: a@example.com, to: [b@example.com], username: me, password: word}
+"#;
+    insta::assert_snapshot!(mistakes(text), @r#"
+postern.yaml has 9 mistakes:
+  line 3: outputs[0].topic: this should be the ARN of a topic: arn:aws:sns:REGION:ACCOUNT:NAME
+  line 4: outputs[1].queue: this should be the URL of a queue: https://sqs.REGION.amazonaws.com/ACCOUNT/NAME
+  line 5: outputs[2].bus: this should be the name of an event bus, or its ARN
+  line 6: outputs[3].region: the ARN says it: leave it out
+  line 7: outputs[4].server: this should be smtps://HOST, or smtp://HOST with STARTTLS
+  line 7: outputs[4].to: nobody would be told: name an address
+  line 7: outputs[4].from: this should be a mail address, such as security@example.com
+  line 8: outputs[5].server: a URL is no place for a secret: use `username` and `password: env:NAME`
+  line 8: outputs[5].password: a secret is written as `env:NAME` or `file:PATH`, never as itself
 "#);
 }
 

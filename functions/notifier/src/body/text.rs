@@ -5,7 +5,7 @@ const ELLIPSIS: char = '…';
 
 /// The text on one line, each character as `escape` writes it, in at most `limit` UTF-16 units: some
 /// receivers count these, and those that count characters count fewer. An escape is never cut apart.
-pub(super) fn fit(text: &str, limit: usize, escape: fn(char, &mut String)) -> String {
+pub(crate) fn fit(text: &str, limit: usize, escape: fn(char, &mut String)) -> String {
     let mut fitted = String::new();
     let mut left = limit;
     // Where to cut if the rest does not fit.
@@ -43,7 +43,7 @@ fn line(text: &str) -> impl Iterator<Item = char> + '_ {
 }
 
 /// As it is.
-pub(super) fn plain(char: char, into: &mut String) {
+pub(crate) fn plain(char: char, into: &mut String) {
     into.push(char);
 }
 

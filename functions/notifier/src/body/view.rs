@@ -32,7 +32,7 @@ pub(super) fn of(alert: &Notification) -> View {
 }
 
 /// How our own enumerations are spelled in JSON.
-pub(super) fn word(value: impl Serialize) -> String {
+pub(crate) fn word(value: impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(Value::String(word)) => word,
         _ => String::new(),

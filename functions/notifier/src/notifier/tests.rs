@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tower::ServiceExt as _;
 
 use super::*;
-use crate::output::{Refusal, output};
+use crate::output::{Receipt, Refusal, output};
 use crate::testing::{MemoryOutbox, alert, denial};
 
 const SECRET: &str = "whsec_c3ludGhldGljIHNlY3JldCBmb3IgdGhlIHRlc3Rz";
@@ -80,7 +80,7 @@ fn webhook(name: &str, url: &str) -> (String, Box<dyn Output>) {
     .unwrap();
     (
         name.to_owned(),
-        output(&config, &|_| Ok(SECRET.to_owned())).unwrap(),
+        output(&config, &|_| Ok(SECRET.to_owned()), &Buses::new()).unwrap(),
     )
 }
 
@@ -253,10 +253,10 @@ struct Held {
 
 #[async_trait]
 impl Output for Arc<Held> {
-    async fn send(&self, alert: &Notification, _: Timestamp) -> Result<(), Refusal> {
+    async fn send(&self, alert: &Notification, _: Timestamp) -> Result<Receipt, Refusal> {
         self.arrived.send(alert.id.clone()).unwrap();
         self.go.acquire().await.unwrap().forget();
-        Ok(())
+        Ok(Receipt::new("synthetic"))
     }
 }
 

@@ -7,7 +7,7 @@ use reqwest::header::HeaderMap;
 use serde_json::Value;
 
 use super::http::Receiver;
-use super::{Output, Refusal};
+use super::{Output, Receipt, Refusal};
 
 /// A receiver, and how an alert is written for it.
 pub(super) struct Channel {
@@ -30,7 +30,7 @@ impl Channel {
 
 #[async_trait]
 impl Output for Channel {
-    async fn send(&self, alert: &Notification, now: Timestamp) -> Result<(), Refusal> {
+    async fn send(&self, alert: &Notification, now: Timestamp) -> Result<Receipt, Refusal> {
         let body = (self.write)(alert).to_string().into_bytes();
         self.receiver
             .post("application/json", HeaderMap::new(), body, now)

@@ -6,7 +6,7 @@ use postern_core::change::Notification;
 use reqwest::header::HeaderMap;
 
 use super::http::Receiver;
-use super::{Output, Refusal};
+use super::{Output, Receipt, Refusal};
 use crate::cloud_event;
 
 /// A broker or another receiver of CloudEvents.
@@ -20,7 +20,7 @@ impl CloudEvents {
 
 #[async_trait]
 impl Output for CloudEvents {
-    async fn send(&self, alert: &Notification, now: Timestamp) -> Result<(), Refusal> {
+    async fn send(&self, alert: &Notification, now: Timestamp) -> Result<Receipt, Refusal> {
         let body = cloud_event::json(alert).map_err(Refusal::dead)?;
         let content_type = cloud_event::CONTENT_TYPE;
         self.0.post(content_type, HeaderMap::new(), body, now).await

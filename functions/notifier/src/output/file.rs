@@ -12,7 +12,7 @@ use postern_core::change::Notification;
 use postern_host::config::BodyFormat;
 use tokio::sync::Mutex;
 
-use super::{Output, Refusal};
+use super::{Output, Receipt, Refusal};
 use crate::body;
 
 /// A file, opened anew for each alert, so that it may be rotated.
@@ -35,14 +35,15 @@ impl File {
 
 #[async_trait]
 impl Output for File {
-    async fn send(&self, alert: &Notification, _: Timestamp) -> Result<(), Refusal> {
+    async fn send(&self, alert: &Notification, _: Timestamp) -> Result<Receipt, Refusal> {
         let mut line = body::written(self.body, alert).map_err(Refusal::dead)?;
         line.push(b'\n');
         let _one = self.writing.lock().await;
         let path = self.path.clone();
         let written = tokio::task::spawn_blocking(move || append(&path, &line)).await;
         let outcome = written.map_err(Refusal::again)?;
-        outcome.map_err(|e| Refusal::again(format!("{}: {e}", self.path.display())))
+        outcome.map_err(|e| Refusal::again(format!("{}: {e}", self.path.display())))?;
+        Ok(Receipt::new("written"))
     }
 }
 

@@ -9,7 +9,7 @@ use postern_host::problem::quoted;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode, Url};
 
-use super::{Refusal, Retry};
+use super::{Receipt, Refusal, Retry};
 use crate::address::{PublicOnly, is_public};
 
 /// The whole exchange takes at most this long.
@@ -20,7 +20,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const REPLY_LIMIT: usize = 4096;
 
 /// Somebody who takes alerts by HTTP POST.
-pub(super) struct Receiver {
+pub(crate) struct Receiver {
     url: Url,
     /// Sent with every alert.
     headers: HeaderMap,
@@ -80,7 +80,7 @@ impl Receiver {
     }
 
     /// A receiver whose URL nobody may see.
-    pub(super) fn secret(url: &str, allow_private: bool) -> Result<Self, ReceiverError> {
+    pub(crate) fn secret(url: &str, allow_private: bool) -> Result<Self, ReceiverError> {
         Self::new(url.trim(), allow_private).map_err(|error| match error {
             ReceiverError::Url(_) => ReceiverError::SecretUrl,
             other => other,
@@ -103,13 +103,13 @@ impl Receiver {
     }
 
     /// Sends one alert; `Ok` once the receiver has confirmed it. `now` is the time of the attempt.
-    pub(super) async fn post(
+    pub(crate) async fn post(
         &self,
         content_type: &'static str,
         headers: HeaderMap,
         body: Vec<u8>,
         now: Timestamp,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Receipt, Refusal> {
         let request = self
             .client
             .post(self.url.clone())
@@ -119,7 +119,10 @@ impl Receiver {
             .body(body);
         let response = request.send().await.map_err(|e| Refusal::again(told(&e)))?;
         match classified(response.status(), asked(&response, now)) {
-            None => Ok(()),
+            None => Ok(Receipt::new(format_args!(
+                "HTTP {}",
+                response.status().as_u16()
+            ))),
             Some(retry) => Err(Refusal {
                 retry,
                 error: reply(response).await,

@@ -7,7 +7,7 @@ use postern_host::config::BodyFormat;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::http::Receiver;
-use super::{Output, Refusal};
+use super::{Output, Receipt, Refusal};
 use crate::body;
 use crate::signature::Secret;
 
@@ -34,7 +34,7 @@ impl Webhook {
 
 #[async_trait]
 impl Output for Webhook {
-    async fn send(&self, alert: &Notification, now: Timestamp) -> Result<(), Refusal> {
+    async fn send(&self, alert: &Notification, now: Timestamp) -> Result<Receipt, Refusal> {
         let body = body::written(self.body, alert).map_err(Refusal::dead)?;
         let timestamp = now.as_second();
         let id = HeaderValue::try_from(&alert.id).map_err(Refusal::dead)?;

@@ -1,5 +1,7 @@
 //! Whether an alert is what a route or a silence asks for.
 
+use std::collections::BTreeMap;
+
 use postern_core::change::Notification;
 use postern_core::finding::{Category, Severity};
 use postern_core::glob::Glob;
@@ -14,6 +16,7 @@ pub(super) struct Matcher {
     project: Option<Glob>,
     target: Option<Glob>,
     owner: Option<Glob>,
+    label: BTreeMap<String, Glob>,
 }
 
 impl Matcher {
@@ -25,6 +28,11 @@ impl Matcher {
             project: glob(&matches.project),
             target: glob(&matches.target),
             owner: glob(&matches.owner),
+            label: matches
+                .label
+                .iter()
+                .map(|(key, value)| (key.clone(), Glob::new(value)))
+                .collect(),
         }
     }
 
@@ -47,6 +55,10 @@ impl Matcher {
             && category
             && is(&self.target, case.target.as_deref())
             && is(&self.owner, case.owner.as_deref())
+            && self.label.iter().all(|(key, glob)| {
+                let value = case.labels.get(key);
+                value.is_some_and(|value| glob.matches(value))
+            })
             && (self.project.is_none() || is(&self.project, project(alert).as_deref()))
     }
 }

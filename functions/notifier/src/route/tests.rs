@@ -53,7 +53,7 @@ fn a_route_takes_what_is_severe_enough_and_of_its_category() {
 #[case::all_but_one(serde_json::json!({"owner": "payments", "project": "demo-mart"}), false)]
 fn a_route_asks_for_more(#[case] matches: serde_json::Value, #[case] taken: bool) {
     let routes = routes(serde_json::json!([{"match": matches, "to": ["bus"]}])).unwrap();
-    let mut alert = alert("c", 1);
+    let mut alert = denial("c");
     alert.case.owner = Some("payments".to_owned());
     assert_eq!(!routes.outputs(&alert).is_empty(), taken);
 }
@@ -65,7 +65,7 @@ fn where_there_is_no_target_the_log_names_the_project() {
         {"match": {"target": "*"}, "to": ["pager"]},
     ]))
     .unwrap();
-    let mut alert = alert("c", 1);
+    let mut alert = denial("c");
     for (target, expected) in [
         (None, vec![]),
         (
@@ -124,4 +124,39 @@ fn what_must_be_heard_is_never_silenced(#[case] category: Category, #[case] sent
     let mut alert = denial("c");
     alert.case.category = category;
     assert_eq!(!silenced().outputs(&alert).is_empty(), sent);
+}
+
+#[test]
+fn a_label_must_be_there_with_the_value_that_is_asked_for() {
+    let routes = |value: &str| {
+        let route: Route = serde_json::from_value(serde_json::json!({
+            "match": {"label": {"team": value, "env": "prod"}}, "to": ["pager"]
+        }))
+        .unwrap();
+        Routes::new(vec![route], vec!["pager".to_owned(), "bus".to_owned()]).unwrap()
+    };
+    let mut labelled = crate::testing::denial("C1");
+    assert!(
+        routes("pay*").outputs(&labelled).is_empty(),
+        "without labels"
+    );
+    let labels = [("team", "payments"), ("env", "prod"), ("other", "x")];
+    let labels = labels.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    labelled.case.labels = labels.into();
+    assert_eq!(routes("pay*").outputs(&labelled), ["pager"]);
+    assert!(routes("web").outputs(&labelled).is_empty());
+}
+
+#[test]
+fn what_is_always_told_goes_everywhere_where_no_route_takes_it() {
+    let route: Route = serde_json::from_value(serde_json::json!({
+        "match": {"category": "DENIED"}, "to": ["bus"]
+    }))
+    .unwrap();
+    let routes = Routes::new(vec![route], vec!["bus".to_owned(), "pager".to_owned()]).unwrap();
+    assert_eq!(
+        routes.outputs(&crate::testing::alert("C1", 1)),
+        ["bus", "pager"]
+    );
+    assert_eq!(routes.outputs(&crate::testing::denial("C2")), ["bus"]);
 }

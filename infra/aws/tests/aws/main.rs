@@ -1,6 +1,8 @@
 //! The adapters over HTTP: against moto, and against answers that moto does not give.
 
 #[cfg(test)]
+mod buses;
+#[cfg(test)]
 mod canned;
 #[cfg(test)]
 mod emulated;
@@ -8,5 +10,6 @@ mod emulated;
 mod moto;
 #[cfg(test)]
 mod refusals;
+mod secrets;
 #[cfg(test)]
 mod session;

@@ -5,7 +5,7 @@ DO $$ BEGIN EXECUTE format('GRANT USAGE ON SCHEMA %I TO :role', current_schema()
 REVOKE ALL ON _sqlx_migrations,
     entries, personal, deployments, denials, break_glass_uses, signings, revocations, seen_events, quarantine, cases,
     findings, correlations, justifications, drills, notifications, deliveries, occurrences, facts, expectations,
-    heard, parts, reconciled, tree, tree_nodes, checkpoints
+    heard, parts, reconciled, tree, looked, tree_nodes, checkpoints
     FROM :role;
 
 GRANT SELECT ON _sqlx_migrations TO :role;
@@ -16,7 +16,7 @@ GRANT SELECT, INSERT ON
     justifications, drills, facts
     TO :role;
 
-GRANT SELECT, UPDATE ON tree TO :role;
+GRANT SELECT, UPDATE ON tree, looked TO :role;
 
 GRANT SELECT, INSERT, UPDATE ON
     cases, notifications, deliveries, occurrences, expectations, heard, parts, reconciled

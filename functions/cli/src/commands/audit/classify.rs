@@ -56,14 +56,14 @@ enum Format {
     Ocsf,
 }
 
-pub(super) fn run(args: &Args) -> Outcome {
+pub(super) async fn run(args: &Args) -> Outcome {
     if args.all && args.format == Format::Ocsf {
         return Err(Failure::mistake(
             "--all and --format ocsf exclude each other: an entry without findings is no Detection Finding",
         )
         .remedy("leave --all out, or take --format ndjson"));
     }
-    let catalogue = args.detections.catalogue()?;
+    let catalogue = args.detections.catalogue().await?;
     let mut reader = open(&args.file)?;
     if args.format == Format::Table {
         output::print(row("SEVERITY", "AT", "DETECTION", "SUMMARY"))?;

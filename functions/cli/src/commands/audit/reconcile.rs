@@ -10,10 +10,10 @@ use postern_auditor::reconcile::plan::plan;
 use postern_auditor::reconcile::{Outcome as Compared, Reconciler, Report, Request, filter};
 use postern_auditor::{Auditor, Believed};
 use postern_host::config::Config;
-use postern_host::environment::Process;
 use postern_store::Store;
 use serde_json::json;
 
+use crate::configuration;
 use crate::embedded;
 use crate::outcome::{Exit, Failure, Outcome};
 use crate::output;
@@ -83,8 +83,8 @@ enum Format {
 }
 
 pub(super) async fn run(args: &Args) -> Outcome {
-    let config = postern_host::load::load(args.config.as_deref(), &Process);
-    let config = embedded::with_store(config.map_err(Failure::mistake)?, &args.data);
+    let (config, _) = configuration::load(args.config.as_deref()).await?;
+    let config = embedded::with_store(config, &args.data);
     let resources = resources(args, &config)?;
     let reader = postern_wiring::log_reader(resources, &config)?
         .ok_or_else(|| Failure::mistake("no resource is named"))?;

@@ -65,8 +65,8 @@ enum Format {
     Json,
 }
 
-pub(super) fn run(args: Args) -> Outcome {
-    let catalogue = args.detections.catalogue()?;
+pub(super) async fn run(args: Args) -> Outcome {
+    let catalogue = args.detections.catalogue().await?;
     match args.command {
         Command::List { format } => list::list(&catalogue, format),
         Command::Show { id } => show::show(&catalogue, &id),

@@ -9,9 +9,9 @@ use postern_auditor::detection::Catalogue;
 use postern_auditor::{Auditor, Believed, NotTaken};
 use postern_core::case::{Case, Drill};
 use postern_core::ports::{CaseFilter, Unavailable};
-use postern_host::environment::Process;
 
 use super::client::Client;
+use crate::configuration;
 use crate::data::{self, local_actor};
 use crate::functions::case_rules;
 use crate::outcome::Failure;
@@ -113,8 +113,8 @@ impl Place {
 }
 
 async fn local(args: &PlaceArgs) -> Result<Auditor, Failure> {
-    let config = postern_host::load::load(args.config.as_deref(), &Process);
-    let rules = case_rules(&config.map_err(Failure::mistake)?)?;
+    let (config, _) = configuration::load(args.config.as_deref()).await?;
+    let rules = case_rules(&config)?;
     let store = data::existing_store(&args.data).await?;
     let catalogue = Catalogue::embedded().map_err(Failure::undetermined)?;
     let auditor = Auditor::new(Arc::new(store), catalogue, Believed::default());

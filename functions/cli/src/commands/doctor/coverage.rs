@@ -85,8 +85,8 @@ enum Format {
 }
 
 pub(super) async fn run(args: &Args) -> Outcome {
-    let config = args.detections.configuration()?;
-    let catalogue = args.detections.catalogue()?;
+    let config = args.detections.configuration().await?;
+    let catalogue = args.detections.catalogue().await?;
     let topics = args.topic.iter().map(|topic| named(topic));
     let known = Known {
         topics: topics.collect::<Result<_, _>>()?,

@@ -2,7 +2,6 @@
 
 use clap::ValueEnum;
 use postern_host::config::Config;
-use postern_host::environment::Process;
 use postern_notifier::{Trial, TrialOutcome, trial};
 use serde_json::{Value, json};
 
@@ -49,12 +48,14 @@ enum Format {
 }
 
 pub(super) async fn run(args: Args) -> Outcome {
-    let config = args.place.configuration()?;
+    let (config, environment) = args.place.configuration().await?;
     let named = |output: &&postern_host::config::Output| output.name == args.output;
     let Some(found) = config.outputs.iter().find(named) else {
         return Err(unknown(&args.output, &config));
     };
-    let tried = trial(found, &Process, now()).await;
+    let outputs = std::slice::from_ref(found);
+    let buses = postern_wiring::buses(outputs, &config, &environment).await?;
+    let tried = trial(found, &environment, &buses, now()).await;
     let tried = tried.map_err(Failure::mistake)?;
     match args.format {
         Format::Json => output::print_json(&document(&args.output, &tried))?,
@@ -74,7 +75,7 @@ fn unknown(name: &str, config: &Config) -> Failure {
 
 const fn exit(outcome: &TrialOutcome) -> Exit {
     match outcome {
-        TrialOutcome::Delivered => Exit::Done,
+        TrialOutcome::Delivered(_) => Exit::Done,
         TrialOutcome::Again { .. } => Exit::Undetermined,
         TrialOutcome::GiveUp { .. } | TrialOutcome::Off { .. } => Exit::No,
     }
@@ -84,8 +85,9 @@ fn sentence(output: &str, tried: &Trial) -> String {
     let millis = tried.took.as_millis();
     let alert = &tried.alert;
     let (word, error, then) = match &tried.outcome {
-        TrialOutcome::Delivered => {
-            return format!("delivered: {output} confirmed {alert} after {millis} ms");
+        TrialOutcome::Delivered(receipt) => {
+            let receipt = escape::terminal(&receipt.to_string()).to_string();
+            return format!("delivered: {output} confirmed {alert} after {millis} ms: {receipt}");
         }
         TrialOutcome::Again { error, asked } => {
             let then = match asked {
@@ -111,8 +113,12 @@ fn sentence(output: &str, tried: &Trial) -> String {
 }
 
 fn document(output: &str, tried: &Trial) -> Value {
+    let receipt = match &tried.outcome {
+        TrialOutcome::Delivered(receipt) => Some(receipt.to_string()),
+        _ => None,
+    };
     let (outcome, error, asked) = match &tried.outcome {
-        TrialOutcome::Delivered => ("DELIVERED", None, None),
+        TrialOutcome::Delivered(_) => ("DELIVERED", None, None),
         TrialOutcome::Again { error, asked } => ("AGAIN", Some(error), *asked),
         TrialOutcome::GiveUp { error } => ("GIVE_UP", Some(error), None),
         TrialOutcome::Off { error } => ("OFF", Some(error), None),
@@ -121,6 +127,7 @@ fn document(output: &str, tried: &Trial) -> Value {
         "output": output,
         "alert": tried.alert,
         "outcome": outcome,
+        "receipt": receipt,
         "error": error,
         "retryAfterSeconds": asked.map(|asked| asked.as_secs()),
         "tookMs": u64::try_from(tried.took.as_millis()).unwrap_or(u64::MAX),
@@ -130,6 +137,8 @@ fn document(output: &str, tried: &Trial) -> Value {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use postern_notifier::Receipt;
 
     use super::*;
 
@@ -146,7 +155,7 @@ mod tests {
         let error = || "answered 503: \u{1b}[2J".to_owned();
         let asked = Some(jiff::SignedDuration::from_secs(90));
         let outcomes = [
-            TrialOutcome::Delivered,
+            TrialOutcome::Delivered(Receipt::new("HTTP 202\u{1b}")),
             TrialOutcome::Again {
                 error: error(),
                 asked,
@@ -171,7 +180,7 @@ mod tests {
             .map(|outcome| sentence("hook", &tried(outcome)))
             .join("\n");
         insta::assert_snapshot!(lines, @r"
-        delivered: hook confirmed test-1-1 after 42 ms
+        delivered: hook confirmed test-1-1 after 42 ms: HTTP 202\u{1b}
         again: hook did not take test-1-1, after 42 ms: answered 503: \u{1b}[2J
           an alert would be sent again, after 90 s at least
         again: hook did not take test-1-1, after 42 ms: answered 503: \u{1b}[2J

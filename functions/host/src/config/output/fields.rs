@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{BodyFormat, Endpoint, Hook, Output, OutputKind, PAGER_DUTY};
+use super::{BodyFormat, Endpoint, Hook, Mail, Output, OutputKind, PAGER_DUTY};
 use crate::config::SecretReference;
 
 /// All keys that outputs have.
@@ -17,11 +17,20 @@ pub(super) struct OutputFields {
     token: Option<SecretReference>,
     allow_private: Option<bool>,
     path: Option<String>,
+    topic: Option<String>,
+    queue: Option<String>,
+    bus: Option<String>,
+    region: Option<String>,
+    server: Option<String>,
+    from: Option<String>,
+    to: Option<Vec<String>>,
+    username: Option<String>,
+    password: Option<SecretReference>,
     body: Option<BodyFormat>,
 }
 
 /// The types there are, and what each of them takes.
-const TYPES: [(&str, &str, &[&str]); 9] = [
+const TYPES: [(&str, &str, &[&str]); 14] = [
     (
         "webhook",
         "takes `url`, and may have `secret`, `allowPrivate` and `body`",
@@ -43,6 +52,31 @@ const TYPES: [(&str, &str, &[&str]); 9] = [
     ),
     ("alertmanager", ENDPOINT, &["url", "token", "allowPrivate"]),
     ("cloudEvents", ENDPOINT, &["url", "token", "allowPrivate"]),
+    (
+        "sns",
+        "takes `topic`, an ARN, and may have `body`",
+        &["topic", "body"],
+    ),
+    (
+        "sqs",
+        "takes `queue`, a URL, and may have `region` and `body`",
+        &["queue", "region", "body"],
+    ),
+    (
+        "eventbridge",
+        "takes `bus`, a name or an ARN, and may have `region` and `body`",
+        &["bus", "region", "body"],
+    ),
+    (
+        "pubsub",
+        "takes `topic`, projects/P/topics/T, and may have `body`",
+        &["topic", "body"],
+    ),
+    (
+        "email",
+        "takes `server`, `from` and `to`, and may have `username` and `password`, both or neither",
+        &["server", "from", "to", "username", "password"],
+    ),
 ];
 
 const HOOK: &str = "takes `url`, by reference, and may have `allowPrivate`";
@@ -76,6 +110,15 @@ impl OutputFields {
             ("token", self.token.is_some()),
             ("allowPrivate", self.allow_private.is_some()),
             ("path", self.path.is_some()),
+            ("topic", self.topic.is_some()),
+            ("queue", self.queue.is_some()),
+            ("bus", self.bus.is_some()),
+            ("region", self.region.is_some()),
+            ("server", self.server.is_some()),
+            ("from", self.from.is_some()),
+            ("to", self.to.is_some()),
+            ("username", self.username.is_some()),
+            ("password", self.password.is_some()),
             ("body", self.body.is_some()),
         ]
         .into_iter()
@@ -114,6 +157,34 @@ impl OutputFields {
                     _ => OutputKind::CloudEvents(endpoint),
                 }
             }
+            "sns" => OutputKind::Sns {
+                topic: self.topic?,
+                body,
+            },
+            "sqs" => OutputKind::Sqs {
+                queue: self.queue?,
+                region: self.region,
+                body,
+            },
+            "eventbridge" => OutputKind::EventBridge {
+                bus: self.bus?,
+                region: self.region,
+                body,
+            },
+            "pubsub" => OutputKind::PubSub {
+                topic: self.topic?,
+                body,
+            },
+            "email" => OutputKind::Email(Mail {
+                server: self.server?,
+                from: self.from?,
+                to: self.to?,
+                login: match (self.username, self.password) {
+                    (Some(username), Some(password)) => Some((username, password)),
+                    (None, None) => None,
+                    _ => return None,
+                },
+            }),
             chat => {
                 let hook = Hook {
                     url: SecretReference(self.url?),
@@ -133,12 +204,7 @@ impl OutputFields {
 
 fn unknown(type_name: &str) -> String {
     let known = TYPES.map(|(name, ..)| name).join(", ");
-    match type_name {
-        "pubsub" | "sns" => {
-            format!("outputs of type `{type_name}` are not in this version yet: use one of {known}")
-        }
-        _ => format!("this build has no output of type `{type_name}`: it is one of {known}"),
-    }
+    format!("this build has no output of type `{type_name}`: it is one of {known}")
 }
 
 #[cfg(test)]
@@ -168,6 +234,11 @@ mod tests {
             json!({"type": "webhook", "url": "https://hooks.example/", "routingKey": "env:K"}),
             json!({"type": "file", "path": "x", "body": "cef"}),
             json!({"type": "stdout", "path": "x"}),
+            json!({"type": "sns", "topic": "arn:aws:sns:eu-west-1:111122223333:alerts", "region": "eu-west-1"}),
+            json!({"type": "sqs", "topic": "x"}),
+            json!({"type": "eventbridge"}),
+            json!({"type": "pubsub", "topic": "projects/demo-mart/topics/alerts", "url": "x"}),
+            json!({"type": "email", "server": "smtp://mail.example.com", "from": "a@example.com", "to": ["b@example.com"], "username": "a"}),
         ]
         .into_iter()
         .map(|fields| output(fields).unwrap_err())
@@ -182,6 +253,11 @@ mod tests {
         `webhook` takes `url`, and may have `secret`, `allowPrivate` and `body`
         unknown variant `cef`, expected one of `cloudEvents`, `native`, `ocsf`, `ecs`
         `stdout` takes nothing else than `body`
+        `sns` takes `topic`, an ARN, and may have `body`
+        `sqs` takes `queue`, a URL, and may have `region` and `body`
+        `eventbridge` takes `bus`, a name or an ARN, and may have `region` and `body`
+        `pubsub` takes `topic`, projects/P/topics/T, and may have `body`
+        `email` takes `server`, `from` and `to`, and may have `username` and `password`, both or neither
         "#);
     }
 

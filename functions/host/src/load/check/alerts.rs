@@ -1,5 +1,7 @@
 //! Where alerts go.
 
+mod place;
+
 use std::collections::BTreeSet;
 
 use postern_core::finding::Category;
@@ -65,8 +67,15 @@ pub(super) fn check(
                 }
                 None
             }
-            OutputKind::Stdout { .. } => None,
+            OutputKind::Email(mail) => mail.login.as_ref().map(|(_, word)| ("password", word)),
+            OutputKind::Stdout { .. }
+            | OutputKind::Sns { .. }
+            | OutputKind::Sqs { .. }
+            | OutputKind::EventBridge { .. }
+            | OutputKind::PubSub { .. } => None,
         };
+        let misplaced = place::mistakes(&output.kind).into_iter();
+        findings.extend(misplaced.map(|(key, message)| (here.key(key), message)));
         if let Some((key, reference)) = referred {
             secret(reference, here.key(key), environment, findings);
         }
@@ -90,6 +99,14 @@ pub(super) fn check(
             let message = format!("there is no output `{}`", quoted(name));
             findings.push((here.index(index), message));
         }
+    }
+    if let Some(heartbeat) = &config.heartbeat {
+        secret(
+            &heartbeat.url,
+            at("heartbeat").key("url"),
+            environment,
+            findings,
+        );
     }
     for (index, silence) in config.silences.iter().enumerate() {
         silenced(silence, &at("silences").index(index), findings);

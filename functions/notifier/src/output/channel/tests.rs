@@ -6,6 +6,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, Response, Uri};
 use jiff::SignedDuration;
+use postern_core::ports::Buses;
 use postern_host::config;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -75,7 +76,7 @@ fn at(type_name: &str, url: &str) -> Box<dyn Output> {
         "env:TOKEN" => Ok("synthetic-token".to_owned()),
         other => Err(format!("no secret {other}")),
     };
-    output(&config, &secret).unwrap()
+    output(&config, &secret, &Buses::new()).unwrap()
 }
 
 #[rstest::rstest]
@@ -175,7 +176,7 @@ async fn each_channel_posts_where_and_how_it_is_documented(
 fn a_channel_that_cannot_work_says_why_and_shows_no_secret() {
     let mistake = |fields: Value, secret: &str| {
         let config: config::Output = serde_json::from_value(fields).unwrap();
-        output(&config, &|_| Ok(secret.to_owned()))
+        output(&config, &|_| Ok(secret.to_owned()), &Buses::new())
             .err()
             .unwrap()
             .to_string()
