@@ -24,6 +24,8 @@ use crate::body::mail::mail;
 /// The whole exchange takes at most this long. Eight of them are less than a batch is claimed for.
 const TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// So long a server may take to say good-bye.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// A server that takes mail, and whose it is.
 pub(super) struct Email {
@@ -73,7 +75,8 @@ impl Email {
         })
     }
 
-    async fn hand_in(&self, mail: &[u8]) -> Result<Receipt, Refusal> {
+    /// The connection comes back with the receipt, for a farewell.
+    async fn hand_in(&self, mail: &[u8]) -> Result<(AsyncSmtpConnection, Receipt), Refusal> {
         let mut connection = self.connect().await?;
         let sender = Mail::new(Some(self.from.email.clone()), Vec::new());
         let named = connection.command(sender).await;
@@ -84,16 +87,15 @@ impl Email {
             connection.message(mail).await
         };
         let answer = given.await.map_err(|error| self.not_this(&error))?;
-        // Taken is taken, whatever becomes of the farewell.
-        let _ = connection.quit().await;
         let answer = quoted(answer.first_line().unwrap_or_default());
-        Ok(match refused {
+        let receipt = match refused {
             0 => Receipt::new(format_args!("SMTP 250 {answer}")),
             _ => Receipt::new(format_args!(
                 "SMTP 250 {answer} (not for {refused} of {} recipients)",
                 self.to.len()
             )),
-        })
+        };
+        Ok((connection, receipt))
     }
 
     /// Until somebody is there who takes mail of us. Whatever goes wrong on the way is an outage, or a
@@ -199,7 +201,11 @@ impl Output for Email {
     async fn send(&self, alert: &Notification, _: Timestamp) -> Result<Receipt, Refusal> {
         let mail = mail(alert, &self.from, &self.to).map_err(Refusal::dead)?;
         let sent = timeout(TIMEOUT, self.hand_in(&mail)).await;
-        sent.unwrap_or_else(|_| Err(Refusal::again("no answer in time")))
+        let sent = sent.unwrap_or_else(|_| Err(Refusal::again("no answer in time")));
+        let (mut connection, receipt) = sent?;
+        // Taken is taken, whatever becomes of the farewell: it must not be sent again for that.
+        let _ = timeout(FAREWELL, connection.quit()).await;
+        Ok(receipt)
     }
 }
 

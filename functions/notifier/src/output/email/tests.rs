@@ -58,6 +58,9 @@ async fn speak(
         };
         in_mail = said.starts_with("354");
         heard.lock().unwrap().push(line);
+        if said == "\r\n" {
+            continue;
+        }
         write.write_all(said.as_bytes()).await.ok()?;
     }
     None
@@ -105,6 +108,14 @@ async fn a_mail_is_handed_in() {
     .
     QUIT
     ");
+}
+
+#[tokio::test]
+async fn a_mail_that_was_taken_is_not_sent_again_for_want_of_a_farewell() {
+    let script = Script::start(&[("QUIT", "")]).await;
+    let sent = sent(&script).await;
+    assert_eq!(sent.unwrap().to_string(), "SMTP 250 ok");
+    assert!(script.heard().ends_with("QUIT"));
 }
 
 #[tokio::test]
