@@ -1,5 +1,6 @@
 //! Mail, handed in by SMTP (RFC 5321): over TLS from the start, or after STARTTLS.
 
+mod lines;
 mod server;
 
 use std::time::Duration;
@@ -15,8 +16,10 @@ use lettre::transport::smtp::extension::ClientId;
 use postern_core::change::Notification;
 use postern_host::config;
 use postern_host::problem::quoted;
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use self::lines::Lines;
 use self::server::{Security, Server};
 use super::{Output, OutputMistake, Receipt, Refusal, Resolve};
 use crate::body::mail::mail;
@@ -103,10 +106,19 @@ impl Email {
     async fn connect(&self) -> Result<AsyncSmtpConnection, Refusal> {
         let name = ClientId::default();
         let server = (self.server.host.as_str(), self.server.port);
-        let at_once = (self.server.security == Security::Tls).then(|| self.tls.clone());
-        let limit = Some(CONNECT_TIMEOUT);
-        let connection = AsyncSmtpConnection::connect_tokio1(server, limit, &name, at_once, None);
-        let mut connection = connection.await.map_err(|error| self.outage(&error))?;
+        let connection = match self.server.security {
+            Security::Tls => {
+                let (limit, tls) = (Some(CONNECT_TIMEOUT), Some(self.tls.clone()));
+                AsyncSmtpConnection::connect_tokio1(server, limit, &name, tls, None).await
+            }
+            Security::StartTls | Security::Loopback => {
+                let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(server)).await;
+                let stream = stream.map_err(|_| Refusal::again("no connection in time"))?;
+                let lines = Box::new(Lines::of(stream.map_err(Refusal::again)?));
+                AsyncSmtpConnection::connect_with_transport(lines, &name).await
+            }
+        };
+        let mut connection = connection.map_err(|error| self.outage(&error))?;
         if self.wants_starttls(&connection)? {
             let encrypted = connection.starttls(self.tls.clone(), &name).await;
             encrypted.map_err(|error| self.outage(&error))?;

@@ -180,6 +180,27 @@ async fn without_the_offer_of_starttls_nothing_goes_out() {
     assert_eq!(script.heard().lines().count(), 1, "{}", script.heard());
 }
 
+/// What somebody on the way puts behind the agreement to encrypt is never an answer of the server.
+#[tokio::test]
+async fn nothing_that_came_in_the_clear_counts_after_starttls() {
+    postern_host::crypto::install();
+    let script = Script::start(&[
+        ("EHLO", "250-synthetic\r\n250 STARTTLS"),
+        ("STARTTLS", "220 go on\r\n250 put in\r\n250 put in"),
+    ])
+    .await;
+    let mut email = email(json!({"server": script.url})).unwrap();
+    email.server.security = Security::StartTls;
+    let alert = opened();
+    let refusal = email.send(&alert, alert.at).await.unwrap_err();
+    assert_eq!(refusal.retry, Retry::Again(None));
+    assert!(
+        refusal.error.contains("corrupt message"),
+        "{}",
+        refusal.error
+    );
+}
+
 #[test]
 fn mistakes_say_what_to_write() {
     postern_host::crypto::install();
