@@ -125,6 +125,50 @@ async fn one_recipient_that_is_refused_keeps_it_from_no_other() {
     assert_eq!(receipt, "SMTP 250 ok (not for 1 of 2 recipients)");
 }
 
+/// A full mailbox must not keep an alert from whoever is on duty.
+#[tokio::test]
+async fn one_recipient_who_is_to_come_later_gets_it_later_and_nobody_twice() {
+    let script = Script::start(&[("RCPT TO:<security", "452 4.2.2 full")]).await;
+    let mut email = email(json!({"server": script.url})).unwrap();
+    let alert = opened();
+    let refusal = email.send(&alert, alert.at).await.unwrap_err();
+    assert_eq!(refusal.retry, Retry::Again(None));
+    assert!(
+        script
+            .heard()
+            .contains("RCPT TO:<lead@example.org>\nDATA\n.")
+    );
+
+    let script = Script::start(&[]).await;
+    email.server = Server::parse(&script.url).unwrap();
+    email.send(&alert, alert.at).await.unwrap();
+    let heard = script.heard();
+    assert!(
+        heard.contains("RCPT TO:<security@example.com>\nDATA"),
+        "{heard}"
+    );
+    // That is over: the next alert is everybody's again.
+    email.send(&alert, alert.at).await.unwrap();
+    let heard = script.heard();
+    assert!(
+        heard.contains("RCPT TO:<lead@example.org>\nDATA"),
+        "{heard}"
+    );
+}
+
+#[tokio::test]
+async fn who_is_refused_for_good_in_the_end_is_no_reason_to_give_it_up() {
+    let script = Script::start(&[("RCPT TO:<security", "450 later")]).await;
+    let mut email = email(json!({"server": script.url})).unwrap();
+    let alert = opened();
+    email.send(&alert, alert.at).await.unwrap_err();
+    let script = Script::start(&[("RCPT TO:<security", "550 5.1.1 gone")]).await;
+    email.server = Server::parse(&script.url).unwrap();
+    let receipt = email.send(&alert, alert.at).await.unwrap().to_string();
+    assert_eq!(receipt, "SMTP 250 taken before (not for 1 of 2 recipients)");
+    assert!(!script.heard().contains("DATA"));
+}
+
 #[rstest::rstest]
 #[case(&[("greeting", "421 busy")], Retry::Again(None))]
 #[case(&[("greeting", "554 go away")], Retry::Again(None))]
