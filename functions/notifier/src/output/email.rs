@@ -1,13 +1,17 @@
 //! Mail, handed in by SMTP (RFC 5321): over TLS from the start, or after STARTTLS.
 
+mod answer;
+mod lines;
 mod server;
+mod told;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use lettre::Address;
 use lettre::message::Mailbox;
-use lettre::transport::smtp;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
@@ -15,15 +19,21 @@ use lettre::transport::smtp::extension::ClientId;
 use postern_core::change::Notification;
 use postern_host::config;
 use postern_host::problem::quoted;
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use self::answer::told;
+use self::lines::Lines;
 use self::server::{Security, Server};
-use super::{Output, OutputMistake, Receipt, Refusal, Resolve};
+use self::told::Told;
+use super::{Output, OutputMistake, Receipt, Refusal, Resolve, Retry};
 use crate::body::mail::mail;
 
 /// The whole exchange takes at most this long. Eight of them are less than a batch is claimed for.
 const TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// So long a server may take to say good-bye.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// A server that takes mail, and whose it is.
 pub(super) struct Email {
@@ -32,6 +42,19 @@ pub(super) struct Email {
     credentials: Option<Credentials>,
     from: Mailbox,
     to: Vec<Mailbox>,
+    told: Mutex<Told>,
+}
+
+/// What the server said to the recipients.
+#[derive(Default)]
+struct Named {
+    /// These get the mail now.
+    taken: Vec<Address>,
+    /// Somebody is to get it later, for this reason.
+    later: Option<Refusal>,
+    /// So many are never to get it; and the last of the reasons.
+    never: usize,
+    last: Option<Refusal>,
 }
 
 /// What is wrong with an output of mail.
@@ -70,30 +93,62 @@ impl Email {
             credentials,
             from: address(&config.from)?,
             to: to.collect::<Result<_, _>>()?,
+            told: Mutex::default(),
         })
     }
 
-    async fn hand_in(&self, mail: &[u8]) -> Result<Receipt, Refusal> {
+    /// The connection comes back with the receipt, for a farewell.
+    async fn hand_in(
+        &self,
+        alert: &str,
+        mail: &[u8],
+    ) -> Result<(AsyncSmtpConnection, Receipt), Refusal> {
         let mut connection = self.connect().await?;
         let sender = Mail::new(Some(self.from.email.clone()), Vec::new());
         let named = connection.command(sender).await;
-        named.map_err(|error| self.not_for(&error))?;
-        let refused = self.name_recipients(&mut connection).await?;
+        named.map_err(|error| self.server.not_for(&error))?;
+        let told = self.told().of(alert);
+        let missing = self.to.iter().map(|to| &to.email);
+        let missing = missing.filter(|to| !told.contains(&to.to_string()));
+        let named = self.name_recipients(&mut connection, missing).await?;
+        let answer = if named.taken.is_empty() {
+            match named.later.clone().or(named.last) {
+                // The others have it from an earlier attempt.
+                Some(refusal) if told.is_empty() || refusal.retry != Retry::Dead => {
+                    return Err(refusal);
+                }
+                _ => "taken before".to_owned(),
+            }
+        } else {
+            self.give(&mut connection, mail).await?
+        };
+        if let Some(refusal) = named.later {
+            // With the next attempt those get it who do not have it, and nobody gets it twice.
+            self.told().add(alert, &named.taken);
+            return Err(refusal);
+        }
+        let receipt = match named.never {
+            0 => Receipt::new(format_args!("SMTP 250 {answer}")),
+            never => Receipt::new(format_args!(
+                "SMTP 250 {answer} (not for {never} of {} recipients)",
+                self.to.len()
+            )),
+        };
+        Ok((connection, receipt))
+    }
+
+    /// Once the server has the mail, tells what it said.
+    async fn give(
+        &self,
+        connection: &mut AsyncSmtpConnection,
+        mail: &[u8],
+    ) -> Result<String, Refusal> {
         let given = async {
             connection.command(Data).await?;
             connection.message(mail).await
         };
-        let answer = given.await.map_err(|error| self.not_this(&error))?;
-        // Taken is taken, whatever becomes of the farewell.
-        let _ = connection.quit().await;
-        let answer = quoted(answer.first_line().unwrap_or_default());
-        Ok(match refused {
-            0 => Receipt::new(format_args!("SMTP 250 {answer}")),
-            _ => Receipt::new(format_args!(
-                "SMTP 250 {answer} (not for {refused} of {} recipients)",
-                self.to.len()
-            )),
-        })
+        let answer = given.await.map_err(|error| self.server.not_this(&error))?;
+        Ok(quoted(answer.first_line().unwrap_or_default()))
     }
 
     /// Until somebody is there who takes mail of us. Whatever goes wrong on the way is an outage, or a
@@ -101,17 +156,26 @@ impl Email {
     async fn connect(&self) -> Result<AsyncSmtpConnection, Refusal> {
         let name = ClientId::default();
         let server = (self.server.host.as_str(), self.server.port);
-        let at_once = (self.server.security == Security::Tls).then(|| self.tls.clone());
-        let limit = Some(CONNECT_TIMEOUT);
-        let connection = AsyncSmtpConnection::connect_tokio1(server, limit, &name, at_once, None);
-        let mut connection = connection.await.map_err(|error| self.outage(&error))?;
+        let connection = match self.server.security {
+            Security::Tls => {
+                let (limit, tls) = (Some(CONNECT_TIMEOUT), Some(self.tls.clone()));
+                AsyncSmtpConnection::connect_tokio1(server, limit, &name, tls, None).await
+            }
+            Security::StartTls | Security::Loopback => {
+                let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(server)).await;
+                let stream = stream.map_err(|_| Refusal::again("no connection in time"))?;
+                let lines = Box::new(Lines::of(stream.map_err(Refusal::again)?));
+                AsyncSmtpConnection::connect_with_transport(lines, &name).await
+            }
+        };
+        let mut connection = connection.map_err(|error| self.server.outage(&error))?;
         if self.wants_starttls(&connection)? {
             let encrypted = connection.starttls(self.tls.clone(), &name).await;
-            encrypted.map_err(|error| self.outage(&error))?;
+            encrypted.map_err(|error| self.server.outage(&error))?;
         }
         if let Some(credentials) = &self.credentials {
             let known = connection.auth(DEFAULT_MECHANISMS, credentials).await;
-            known.map_err(|error| self.outage(&error))?;
+            known.map_err(|error| self.server.outage(&error))?;
         }
         Ok(connection)
     }
@@ -119,7 +183,7 @@ impl Email {
     fn wants_starttls(&self, connection: &AsyncSmtpConnection) -> Result<bool, Refusal> {
         match (self.server.security, connection.can_starttls()) {
             (Security::StartTls, true) => Ok(true),
-            (Security::StartTls, false) => Err(self.refused(
+            (Security::StartTls, false) => Err(self.server.refused(
                 "it offers no STARTTLS, and neither mail nor password goes over plain TCP: use smtps://",
             )),
             // A relay on this machine seldom has a certificate. A password is not shown to it in plain
@@ -129,68 +193,38 @@ impl Email {
         }
     }
 
-    /// How many recipients are refused for good. The others get the mail; if there are none, nobody does.
+    /// Names recipients. One that is refused, for now or for good, keeps the mail from no other.
     async fn name_recipients(
         &self,
         connection: &mut AsyncSmtpConnection,
-    ) -> Result<usize, Refusal> {
-        let mut refused = 0;
-        for recipient in &self.to {
-            let named = Rcpt::new(recipient.email.clone(), Vec::new());
-            let Err(error) = connection.command(named).await else {
+        recipients: impl Iterator<Item = &Address>,
+    ) -> Result<Named, Refusal> {
+        let mut named = Named::default();
+        for recipient in recipients {
+            let rcpt = Rcpt::new(recipient.clone(), Vec::new());
+            let Err(error) = connection.command(rcpt).await else {
+                named.taken.push(recipient.clone());
                 continue;
             };
-            refused += 1;
-            if !error.is_permanent() || refused == self.to.len() {
-                return Err(self.not_for(&error));
+            let refusal = self.server.not_for(&error);
+            if error.status().is_none() {
+                // No answer to this recipient, but the end of the conversation.
+                return Err(refusal);
             }
-            let (error, server) = (told(&error), &self.server.host);
-            tracing::error!(server, %recipient, error, "a recipient of alerts is refused");
+            let (error_text, server) = (&refusal.error, &self.server.host);
+            tracing::error!(server, %recipient, error = error_text, "a recipient of alerts is refused");
+            if error.is_permanent() {
+                named.never += 1;
+                named.last = Some(refusal);
+            } else {
+                named.later = Some(refusal);
+            }
         }
-        Ok(refused)
+        Ok(named)
     }
 
-    /// A refusal of sender or recipients. Who may not send is let to by somebody; the rest of what is
-    /// refused for good stays so.
-    fn not_for(&self, error: &smtp::Error) -> Refusal {
-        let forbidden = error.status().is_some_and(|code| {
-            let code = code.to_string();
-            // Authentication is required (RFC 4954 §6), or not enough.
-            ["530", "534", "535", "538"].contains(&code.as_str())
-        });
-        // "Security or policy" (RFC 3463 §3.8): relaying is denied, for one.
-        let text = told(error);
-        if forbidden || (error.is_permanent() && text.contains("5.7.")) {
-            return self.refused(&text);
-        }
-        self.not_this(error)
-    }
-
-    /// A refusal of the mail itself, which will be refused again.
-    fn not_this(&self, error: &smtp::Error) -> Refusal {
-        match error.is_permanent() {
-            true => Refusal::dead(told(error)),
-            false => Refusal::again(told(error)),
-        }
-    }
-
-    /// No connection, or none that mail goes over.
-    fn outage(&self, error: &smtp::Error) -> Refusal {
-        match error.is_permanent() || error.is_client() || error.is_tls() {
-            true => self.refused(&told(error)),
-            false => Refusal::again(told(error)),
-        }
-    }
-
-    /// What takes a person. The alert waits for them.
-    fn refused(&self, error: &str) -> Refusal {
-        let server = &self.server.host;
-        tracing::error!(
-            server,
-            error,
-            "mail is not taken until somebody puts it right"
-        );
-        Refusal::again(error)
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -198,8 +232,15 @@ impl Email {
 impl Output for Email {
     async fn send(&self, alert: &Notification, _: Timestamp) -> Result<Receipt, Refusal> {
         let mail = mail(alert, &self.from, &self.to).map_err(Refusal::dead)?;
-        let sent = timeout(TIMEOUT, self.hand_in(&mail)).await;
-        sent.unwrap_or_else(|_| Err(Refusal::again("no answer in time")))
+        let sent = timeout(TIMEOUT, self.hand_in(&alert.id, &mail)).await;
+        let sent = sent.unwrap_or_else(|_| Err(Refusal::again("no answer in time")));
+        if !matches!(&sent, Err(refusal) if refusal.retry != Retry::Dead) {
+            self.told().forget(&alert.id);
+        }
+        let (mut connection, receipt) = sent?;
+        // Taken is taken, whatever becomes of the farewell: it must not be sent again for that.
+        let _ = timeout(FAREWELL, connection.quit()).await;
+        Ok(receipt)
     }
 }
 
@@ -211,20 +252,6 @@ fn address(text: &str) -> Result<Mailbox, EmailError> {
         email.is_ascii() && !email.contains(char::is_control)
     });
     address.ok_or_else(|| EmailError::Address(quoted(text)))
-}
-
-/// What happened, and why.
-fn told(error: &smtp::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = std::error::Error::source(error);
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        next = cause.source();
-    }
-    quoted(&text)
 }
 
 #[cfg(test)]

@@ -58,6 +58,9 @@ async fn speak(
         };
         in_mail = said.starts_with("354");
         heard.lock().unwrap().push(line);
+        if said == "\r\n" {
+            continue;
+        }
         write.write_all(said.as_bytes()).await.ok()?;
     }
     None
@@ -108,10 +111,62 @@ async fn a_mail_is_handed_in() {
 }
 
 #[tokio::test]
+async fn a_mail_that_was_taken_is_not_sent_again_for_want_of_a_farewell() {
+    let script = Script::start(&[("QUIT", "")]).await;
+    let sent = sent(&script).await;
+    assert_eq!(sent.unwrap().to_string(), "SMTP 250 ok");
+    assert!(script.heard().ends_with("QUIT"));
+}
+
+#[tokio::test]
 async fn one_recipient_that_is_refused_keeps_it_from_no_other() {
     let script = Script::start(&[("RCPT TO:<lead", "550 5.1.1 no such user")]).await;
     let receipt = sent(&script).await.unwrap().to_string();
     assert_eq!(receipt, "SMTP 250 ok (not for 1 of 2 recipients)");
+}
+
+/// A full mailbox must not keep an alert from whoever is on duty.
+#[tokio::test]
+async fn one_recipient_who_is_to_come_later_gets_it_later_and_nobody_twice() {
+    let script = Script::start(&[("RCPT TO:<security", "452 4.2.2 full")]).await;
+    let mut email = email(json!({"server": script.url})).unwrap();
+    let alert = opened();
+    let refusal = email.send(&alert, alert.at).await.unwrap_err();
+    assert_eq!(refusal.retry, Retry::Again(None));
+    assert!(
+        script
+            .heard()
+            .contains("RCPT TO:<lead@example.org>\nDATA\n.")
+    );
+
+    let script = Script::start(&[]).await;
+    email.server = Server::parse(&script.url).unwrap();
+    email.send(&alert, alert.at).await.unwrap();
+    let heard = script.heard();
+    assert!(
+        heard.contains("RCPT TO:<security@example.com>\nDATA"),
+        "{heard}"
+    );
+    // That is over: the next alert is everybody's again.
+    email.send(&alert, alert.at).await.unwrap();
+    let heard = script.heard();
+    assert!(
+        heard.contains("RCPT TO:<lead@example.org>\nDATA"),
+        "{heard}"
+    );
+}
+
+#[tokio::test]
+async fn who_is_refused_for_good_in_the_end_is_no_reason_to_give_it_up() {
+    let script = Script::start(&[("RCPT TO:<security", "450 later")]).await;
+    let mut email = email(json!({"server": script.url})).unwrap();
+    let alert = opened();
+    email.send(&alert, alert.at).await.unwrap_err();
+    let script = Script::start(&[("RCPT TO:<security", "550 5.1.1 gone")]).await;
+    email.server = Server::parse(&script.url).unwrap();
+    let receipt = email.send(&alert, alert.at).await.unwrap().to_string();
+    assert_eq!(receipt, "SMTP 250 taken before (not for 1 of 2 recipients)");
+    assert!(!script.heard().contains("DATA"));
 }
 
 #[rstest::rstest]
@@ -167,6 +222,27 @@ async fn without_the_offer_of_starttls_nothing_goes_out() {
     assert_eq!(refusal.retry, Retry::Again(None));
     assert!(refusal.error.contains("no STARTTLS"), "{}", refusal.error);
     assert_eq!(script.heard().lines().count(), 1, "{}", script.heard());
+}
+
+/// What somebody on the way puts behind the agreement to encrypt is never an answer of the server.
+#[tokio::test]
+async fn nothing_that_came_in_the_clear_counts_after_starttls() {
+    postern_host::crypto::install();
+    let script = Script::start(&[
+        ("EHLO", "250-synthetic\r\n250 STARTTLS"),
+        ("STARTTLS", "220 go on\r\n250 put in\r\n250 put in"),
+    ])
+    .await;
+    let mut email = email(json!({"server": script.url})).unwrap();
+    email.server.security = Security::StartTls;
+    let alert = opened();
+    let refusal = email.send(&alert, alert.at).await.unwrap_err();
+    assert_eq!(refusal.retry, Retry::Again(None));
+    assert!(
+        refusal.error.contains("corrupt message"),
+        "{}",
+        refusal.error
+    );
 }
 
 #[test]
