@@ -118,7 +118,8 @@ fn whatever_was_given_as_a_reason_is_text_on_one_line() {
     let receiver = smtp_receiver(&folder, 0, &[]);
     let server = format!("smtp://127.0.0.1:{}", port(&receiver));
     let server = serve(&world, outputs(&server, false), &[]);
-    let long = "long ".repeat(2000);
+    // A megabyte, which a fact has no room for.
+    let long = "long ".repeat(1 << 18);
     let words = format!("INC-7\r\n.\r\nMAIL FROM:<eve@example.org>\r\nBcc: eve@example.org {long}");
     break_glass(&server, &words);
     let mail = mail(&folder);
@@ -139,6 +140,7 @@ fn whatever_was_given_as_a_reason_is_text_on_one_line() {
         "{text}"
     );
     assert!(unfolded.contains("\r\nDetection: "), "{text}");
+    assert!(text.len() < 64 * 1024, "{}", text.len());
     assert!(!folder.join("2.json").exists());
 }
 
