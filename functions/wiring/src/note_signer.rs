@@ -92,7 +92,7 @@ mod tests {
         let pasted = refused(&private, "").await;
         assert_eq!(
             pasted,
-            "a secret is written as `env:NAME` or `file:PATH`, never as itself"
+            "a secret is written as `env:NAME`, `file:PATH`, `gcpsm://projects/P/secrets/S` or `awssm://ARN-or-name`, never as itself"
         );
         assert!(
             refused("env:KEY", "nonsense")

@@ -145,31 +145,31 @@ routes:
   - {match: {severity: huge}, to: [a]}
 "#;
     insta::assert_snapshot!(mistakes(text), @r#"
-postern.yaml has 23 mistakes:
-  line 2: store: `redis://…` is no store: use `sqlite:PATH` or `postgres://USER@HOST/DATABASE`
-  line 3: polcy: there is no such key here; there are: store, acceptEphemeralStore, listen, policy, systemPolicy, attestors, attestations, projects, auth, gate, breakGlass, registries, attestor, audit, cases, owners, ledger, endpoints, outputs, routes, silences
-  line 4: listen: `auth` is not configured, so only loopback may be listened on: add `auth`, or listen on 127.0.0.1
-  line 6: gate.onUndetermined: this should be one of deny, allow
-  line 7: gate.maxConcurrency: invalid type: string "many", expected usize
-  line 8: gate.compareRepositry: there is no such key here; there are: onUndetermined, compareRepository, indexCoversManifests, allowCodeOutsideImage, maxConcurrency, spool, tls
-  line 9: breakGlass.maxPerDay: invalid value: integer `-1`, expected u32
-  line 9: breakGlass.ticket: this is no regular expression: unclosed character class
-  line 10: attestations[1]: attestations are looked for in `store`, `store:DIR`, `registry`, `containeranalysis:projects/ID` or a file
-  line 12: registries[0].host: this should be a host as in image names, such as `us-docker.pkg.dev` or `localhost:5000`
-  line 13: registries[1].credential: `basic` takes `username` and `password`
-  line 13: registries[1].plainHttp: HTTP without TLS is for loopback, or with `allowPrivate` for a network that you trust
-  line 16: attestor.signers[0].attestor: "nonsense" is not of the form projects/PROJECT/attestors/ID
-  line 17: attestor.signers[1].callers: nobody could ask: name the callers' e-mail addresses or subjects
-  line 17: attestor.signers[1].repositories: nothing could be signed: name the repositories, such as `us-docker.pkg.dev/PROJECT/REPO/*`
-  line 17: attestor.signers[1].key: a key is written as `file:PATH`, `env:NAME` or `awskms:///ARN-or-alias`
-  line 19: outputs[0].url: this should be an https:// URL (http:// only to loopback)
-  line 20: outputs[1].name: another output has this name
-  line 21: outputs[2]: `file` takes `path`, and may have `body`
-  line 22: outputs[3].topic: this should be a topic: projects/PROJECT/topics/TOPIC
-  line 23: outputs[4].secret: a secret is written as `env:NAME`, `file:PATH`, `gcpsm://projects/P/secrets/S` or `awssm://ARN-or-name`, never as itself
-  line 24: outputs[5].secret: `gcpsm://projects/p/secrets/s` was not fetched: secrets of a manager are read once, with the configuration
-  line 26: routes[0].match.severity: this should be one of INFO, LOW, MEDIUM, HIGH, CRITICAL
-"#);
+    postern.yaml has 23 mistakes:
+      line 2: store: `redis://…` is no store: use `sqlite:PATH` or `postgres://USER@HOST/DATABASE`
+      line 3: polcy: there is no such key here; there are: store, acceptEphemeralStore, listen, policy, systemPolicy, attestors, attestations, projects, auth, gate, breakGlass, registries, attestor, audit, cases, owners, ledger, endpoints, outputs, routes, silences, heartbeat
+      line 4: listen: `auth` is not configured, so only loopback may be listened on: add `auth`, or listen on 127.0.0.1
+      line 6: gate.onUndetermined: this should be one of deny, allow
+      line 7: gate.maxConcurrency: invalid type: string "many", expected usize
+      line 8: gate.compareRepositry: there is no such key here; there are: onUndetermined, compareRepository, indexCoversManifests, allowCodeOutsideImage, maxConcurrency, spool, tls
+      line 9: breakGlass.maxPerDay: invalid value: integer `-1`, expected u32
+      line 9: breakGlass.ticket: this is no regular expression: unclosed character class
+      line 10: attestations[1]: attestations are looked for in `store`, `store:DIR`, `registry`, `containeranalysis:projects/ID` or a file
+      line 12: registries[0].host: this should be a host as in image names, such as `us-docker.pkg.dev` or `localhost:5000`
+      line 13: registries[1].credential: `basic` takes `username` and `password`
+      line 13: registries[1].plainHttp: HTTP without TLS is for loopback, or with `allowPrivate` for a network that you trust
+      line 16: attestor.signers[0].attestor: "nonsense" is not of the form projects/PROJECT/attestors/ID
+      line 17: attestor.signers[1].callers: nobody could ask: name the callers' e-mail addresses or subjects
+      line 17: attestor.signers[1].repositories: nothing could be signed: name the repositories, such as `us-docker.pkg.dev/PROJECT/REPO/*`
+      line 17: attestor.signers[1].key: a key is written as `file:PATH`, `env:NAME` or `awskms:///ARN-or-alias`
+      line 19: outputs[0].url: this should be an https:// URL (http:// only to loopback)
+      line 20: outputs[1].name: another output has this name
+      line 21: outputs[2]: `file` takes `path`, and may have `body`
+      line 22: outputs[3].topic: this should be a topic: projects/PROJECT/topics/TOPIC
+      line 23: outputs[4].secret: a secret is written as `env:NAME`, `file:PATH`, `gcpsm://projects/P/secrets/S` or `awssm://ARN-or-name`, never as itself
+      line 24: outputs[5].secret: `gcpsm://projects/p/secrets/s` was not fetched: secrets of a manager are read once, with the configuration
+      line 26: routes[0].match.severity: this should be one of INFO, LOW, MEDIUM, HIGH, CRITICAL
+    "#);
 }
 
 #[test]
@@ -234,9 +234,9 @@ postern.yaml has a mistake:
   line 2: duplicate mapping key: store, set DuplicateKeyPolicy in Options if acceptable at line 2, column 1
 "#);
     insta::assert_snapshot!(mistakes("- a\n- b\n"), @r#"
-postern.yaml has a mistake:
-  line 1: this should be a mapping with the keys store, acceptEphemeralStore, listen, policy, systemPolicy, attestors, attestations, projects, auth, gate, breakGlass, registries, attestor, audit, cases, owners, ledger, endpoints, outputs, routes, silences
-"#);
+    postern.yaml has a mistake:
+      line 1: this should be a mapping with the keys store, acceptEphemeralStore, listen, policy, systemPolicy, attestors, attestations, projects, auth, gate, breakGlass, registries, attestor, audit, cases, owners, ledger, endpoints, outputs, routes, silences, heartbeat
+    "#);
 }
 
 #[test]
@@ -287,17 +287,17 @@ outputs:
   - {name: f, type: email, server: "smtp://me:word@mail.example.com", from: a@example.com, to: [b@example.com], username: me, password: word}
 "#;
     insta::assert_snapshot!(mistakes(text), @r#"
-postern.yaml has 9 mistakes:
-  line 3: outputs[0].topic: this should be the ARN of a topic: arn:aws:sns:REGION:ACCOUNT:NAME
-  line 4: outputs[1].queue: this should be the URL of a queue: https://sqs.REGION.amazonaws.com/ACCOUNT/NAME
-  line 5: outputs[2].bus: this should be the name of an event bus, or its ARN
-  line 6: outputs[3].region: the ARN says it: leave it out
-  line 7: outputs[4].server: this should be smtps://HOST, or smtp://HOST with STARTTLS
-  line 7: outputs[4].to: nobody would be told: name an address
-  line 7: outputs[4].from: this should be a mail address, such as security@example.com
-  line 8: outputs[5].server: a URL is no place for a secret: use `username` and `password: env:NAME`
-  line 8: outputs[5].password: a secret is written as `env:NAME` or `file:PATH`, never as itself
-"#);
+    postern.yaml has 9 mistakes:
+      line 3: outputs[0].topic: this should be the ARN of a topic: arn:aws:sns:REGION:ACCOUNT:NAME
+      line 4: outputs[1].queue: this should be the URL of a queue: https://sqs.REGION.amazonaws.com/ACCOUNT/NAME
+      line 5: outputs[2].bus: this should be the name of an event bus, or its ARN
+      line 6: outputs[3].region: the ARN says it: leave it out
+      line 7: outputs[4].server: this should be smtps://HOST, or smtp://HOST with STARTTLS
+      line 7: outputs[4].to: nobody would be told: name an address
+      line 7: outputs[4].from: this should be a mail address, such as security@example.com
+      line 8: outputs[5].server: a URL is no place for a secret: use `username` and `password: env:NAME`
+      line 8: outputs[5].password: a secret is written as `env:NAME`, `file:PATH`, `gcpsm://projects/P/secrets/S` or `awssm://ARN-or-name`, never as itself
+    "#);
 }
 
 #[test]
@@ -369,15 +369,15 @@ fn mistakes_in_variables_name_the_variable() {
         ("POSTERN____STORE", "x"),
     ];
     insta::assert_snapshot!(read_with("store: sqlite:x.db\nroutes: []", &vars).unwrap_err(), @r#"
-postern.yaml has 7 mistakes:
-  POSTERN__ATTESTATIONS: its value is not YAML: unclosed bracket '[' at line 1, column 1; put it in quotes
-  POSTERN__GATE__MAXCONCURRENCY: gate.maxConcurrency: invalid type: string "lots", expected usize
-  POSTERN__GATE__NOSUCHKEY: gate.NOSUCHKEY: there is no such key here; there are: onUndetermined, compareRepository, indexCoversManifests, allowCodeOutsideImage, maxConcurrency, spool, tls
-  POSTERN__NOSUCHSECTION: NOSUCHSECTION: there is no such key here; there are: store, acceptEphemeralStore, listen, policy, systemPolicy, attestors, attestations, projects, auth, gate, breakGlass, registries, attestor, audit, cases, owners, ledger, endpoints, outputs, routes, silences
-  POSTERN__ROUTES__7__TO: there is no element `7` in a list of 0
-  POSTERN__STORE__PATH: `PATH` would be inside of a plain value that line 1 sets
-  POSTERN____STORE: its name is not `POSTERN__SECTION__KEY`
-"#);
+    postern.yaml has 7 mistakes:
+      POSTERN__ATTESTATIONS: its value is not YAML: unclosed bracket '[' at line 1, column 1; put it in quotes
+      POSTERN__GATE__MAXCONCURRENCY: gate.maxConcurrency: invalid type: string "lots", expected usize
+      POSTERN__GATE__NOSUCHKEY: gate.NOSUCHKEY: there is no such key here; there are: onUndetermined, compareRepository, indexCoversManifests, allowCodeOutsideImage, maxConcurrency, spool, tls
+      POSTERN__NOSUCHSECTION: NOSUCHSECTION: there is no such key here; there are: store, acceptEphemeralStore, listen, policy, systemPolicy, attestors, attestations, projects, auth, gate, breakGlass, registries, attestor, audit, cases, owners, ledger, endpoints, outputs, routes, silences, heartbeat
+      POSTERN__ROUTES__7__TO: there is no element `7` in a list of 0
+      POSTERN__STORE__PATH: `PATH` would be inside of a plain value that line 1 sets
+      POSTERN____STORE: its name is not `POSTERN__SECTION__KEY`
+    "#);
 }
 
 #[rstest::rstest]
