@@ -118,8 +118,8 @@ fn whatever_was_given_as_a_reason_is_text_on_one_line() {
     let receiver = smtp_receiver(&folder, 0, &[]);
     let server = format!("smtp://127.0.0.1:{}", port(&receiver));
     let server = serve(&world, outputs(&server, false), &[]);
-    // A megabyte, which a fact has no room for.
-    let long = "long ".repeat(1 << 18);
+    // The entry says it twice and may have 1 MiB; a fact has no room for any of that.
+    let long = "long ".repeat(90_000);
     let words = format!("INC-7\r\n.\r\nMAIL FROM:<eve@example.org>\r\nBcc: eve@example.org {long}");
     break_glass(&server, &words);
     let mail = mail(&folder);
