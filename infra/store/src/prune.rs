@@ -22,7 +22,8 @@ pub struct Retention {
     pub dry_run: bool,
 }
 
-/// Entries of which nothing but the hash is kept: signed, old, and about no case that goes on.
+/// Entries of which nothing but the hash is kept: those that are signed and old. What a case says of them stays
+/// in the case.
 const ENTRIES: &str =
     "UPDATE entries SET canonical = $3 WHERE position <= $1 AND at < $2 AND length(canonical) > 0";
 const TEXTS: &str = "DELETE FROM personal WHERE position IN (SELECT position FROM entries WHERE length(canonical) = 0)";
@@ -52,8 +53,8 @@ const ROWS: [&str; 13] = [
 
 impl Store {
     /// Lets go of what is older than a time: of signed entries, the content; of events, the bytes as they
-    /// came; alerts that were delivered or given up; and closed cases with their findings. What is open,
-    /// pending or not signed stays. Records what was done.
+    /// came; alerts that were delivered or given up; and closed cases with their findings. Open cases,
+    /// pending alerts and entries that are not signed stay. Records what was done.
     ///
     /// # Errors
     /// [`StoreError::Unsigned`] if no checkpoint was signed yet. If the role of the store may not do that,

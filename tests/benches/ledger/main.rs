@@ -84,9 +84,9 @@ async fn row(store: &Store, from: usize, to: usize) -> Row {
     while next < to - BATCH {
         let end = (next + BATCH).min(to - BATCH);
         store.append(entries(next, end)).await.unwrap();
+        store.grow().await.unwrap();
         next = end;
     }
-    store.grow().await.unwrap();
     let last = entries(next, to);
     let (append, ()) = timed(async { store.append(last).await.unwrap() }).await;
     let (take_in, head) = timed(async { store.grow().await.unwrap() }).await;

@@ -13,7 +13,8 @@ use crate::output;
 /// Of entries that a checkpoint was signed over, only their hashes stay: every checkpoint and proof holds
 /// as before, but what the entries said is gone, so export them first. Of events the bytes as they came
 /// go, and alerts that were delivered or given up, closed cases with their findings, and what was only
-/// remembered. What is open, pending or not signed stays. That it was done is an entry itself.
+/// remembered. Open cases, pending alerts and entries that are not signed stay. That it was done is an
+/// entry itself.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
