@@ -5,14 +5,10 @@ mod forget;
 mod migrate;
 mod prune;
 
-use std::path::PathBuf;
-
 use clap::Subcommand;
 use postern_store::{Store, StoreError};
 
-use crate::configuration;
-use crate::data::DataArgs;
-use crate::embedded;
+use crate::configuration::PlaceArgs;
 use crate::outcome::{Failure, Outcome};
 
 /// Look after the database: its tables, its backups, and what is kept in it for how long.
@@ -31,41 +27,22 @@ enum Command {
     Forget(forget::Args),
 }
 
-/// Which database.
-#[derive(clap::Args)]
-struct PlaceArgs {
-    /// The configuration, as for `postern serve`.
-    #[arg(long, value_name = "FILE", env = "POSTERN_CONFIG")]
-    config: Option<PathBuf>,
-    #[command(flatten)]
-    data: DataArgs,
+/// The database, which is made where it is missing.
+async fn open(place: &PlaceArgs) -> Result<Store, Failure> {
+    let (config, _) = place.load().await?;
+    Store::open(&config.store).await.map_err(failed)
 }
 
-impl PlaceArgs {
-    /// What `postern serve` would work on with these arguments.
-    async fn url(&self) -> Result<String, Failure> {
-        let file = self.config.as_deref();
-        let (config, _) = configuration::load(file).await?;
-        Ok(embedded::with_store(config, &self.data.data).store)
-    }
+/// The database, which is there.
+async fn existing(place: &PlaceArgs) -> Result<Store, Failure> {
+    read(place).await?.close().await;
+    open(place).await
+}
 
-    /// The database, which is made where it is missing.
-    async fn open(&self) -> Result<Store, Failure> {
-        Store::open(&self.url().await?).await.map_err(failed)
-    }
-
-    /// The database, which is there.
-    async fn existing(&self) -> Result<Store, Failure> {
-        self.read().await?.close().await;
-        self.open().await
-    }
-
-    /// The database, which is there and only read.
-    async fn read(&self) -> Result<Store, Failure> {
-        Store::open_read_only(&self.url().await?)
-            .await
-            .map_err(failed)
-    }
+/// The database, which is there and only read.
+async fn read(place: &PlaceArgs) -> Result<Store, Failure> {
+    let (config, _) = place.load().await?;
+    Store::open_read_only(&config.store).await.map_err(failed)
 }
 
 pub(crate) async fn run(args: Args) -> Outcome {

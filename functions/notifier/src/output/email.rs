@@ -105,8 +105,9 @@ impl Email {
     ) -> Result<(AsyncSmtpConnection, Receipt), Refusal> {
         let mut connection = self.connect().await?;
         let sender = Mail::new(Some(self.from.email.clone()), Vec::new());
+        // The sender is the same for every alert: who is refused as one is put right by somebody.
         let named = connection.command(sender).await;
-        named.map_err(|error| self.server.not_for(&error))?;
+        named.map_err(|error| self.server.outage(&error))?;
         let told = self.told().of(alert);
         let missing = self.to.iter().map(|to| &to.email);
         let missing = missing.filter(|to| !told.contains(&to.to_string()));

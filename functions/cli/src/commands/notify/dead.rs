@@ -6,7 +6,7 @@ use clap::{Subcommand, ValueEnum};
 use postern_store::{DeadLetter, DeadLetters, Store, StoreError};
 use serde_json::{Value, json};
 
-use super::PlaceArgs;
+use crate::configuration::PlaceArgs;
 use crate::data::now;
 use crate::escape;
 use crate::outcome::{Exit, Failure, Outcome};
@@ -133,7 +133,7 @@ async fn replay(args: ReplayArgs) -> Outcome {
 
 /// The store of the configuration, which is there already.
 async fn store(place: &PlaceArgs) -> Result<Store, Failure> {
-    let url = place.configuration().await?.0.store;
+    let url = place.load().await?.0.store;
     if let Err(error @ StoreError::Missing(_)) = Store::open_read_only(&url).await {
         return Err(Failure::mistake(error).remedy(
             "name the data directory with --data DIR, or the configuration with --config FILE",

@@ -5,7 +5,7 @@ use postern_host::config::Config;
 use postern_notifier::{Trial, TrialOutcome, trial};
 use serde_json::{Value, json};
 
-use super::PlaceArgs;
+use crate::configuration::PlaceArgs;
 use crate::data::now;
 use crate::escape;
 use crate::outcome::{Exit, Failure, Outcome};
@@ -48,7 +48,7 @@ enum Format {
 }
 
 pub(super) async fn run(args: Args) -> Outcome {
-    let (config, environment) = args.place.configuration().await?;
+    let (config, environment) = args.place.load().await?;
     let named = |output: &&postern_host::config::Output| output.name == args.output;
     let Some(found) = config.outputs.iter().find(named) else {
         return Err(unknown(&args.output, &config));

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use postern_core::bytes::Base64;
 use postern_store::Copied;
 
-use super::{PlaceArgs, failed};
+use super::{failed, open, read};
+use crate::configuration::PlaceArgs;
 use crate::outcome::{Exit, Outcome};
 use crate::output;
 
@@ -37,7 +38,7 @@ pub(super) struct RestoreArgs {
 }
 
 pub(super) async fn back_up(args: &BackupArgs) -> Outcome {
-    let store = args.place.read().await?;
+    let store = read(&args.place).await?;
     let copied = store.back_up(&args.file).await.map_err(failed)?;
     output::print(format_args!(
         "{} holds {}",
@@ -48,7 +49,7 @@ pub(super) async fn back_up(args: &BackupArgs) -> Outcome {
 }
 
 pub(super) async fn restore(args: &RestoreArgs) -> Outcome {
-    let store = args.place.open().await?;
+    let store = open(&args.place).await?;
     let copied = store.restore(&args.file).await.map_err(failed)?;
     store.close().await;
     output::print(format_args!("restored {}", said(&copied)))?;

@@ -2,7 +2,8 @@
 
 use postern_store::Forgotten;
 
-use super::{PlaceArgs, failed};
+use super::{existing, failed};
+use crate::configuration::PlaceArgs;
 use crate::data::{local_actor, now};
 use crate::outcome::{Exit, Outcome};
 use crate::output;
@@ -26,7 +27,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: &Args) -> Outcome {
-    let store = args.place.existing().await?;
+    let store = existing(&args.place).await?;
     let who = Forgotten {
         name: args.name.clone(),
         by: local_actor(),

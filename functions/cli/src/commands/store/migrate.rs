@@ -1,6 +1,7 @@
 //! `postern store migrate`: tables, and who may do what to them.
 
-use super::{PlaceArgs, failed};
+use super::{failed, open};
+use crate::configuration::PlaceArgs;
 use crate::outcome::{Exit, Outcome};
 use crate::output;
 
@@ -25,7 +26,7 @@ Example:
     --grant postern_function";
 
 pub(super) async fn run(args: &Args) -> Outcome {
-    let store = args.place.open().await?;
+    let store = open(&args.place).await?;
     output::print("the tables are those of this version")?;
     if let Some(role) = &args.grant {
         store.grant(role).await.map_err(failed)?;

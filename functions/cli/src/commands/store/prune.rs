@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use postern_store::Retention;
 
-use super::{PlaceArgs, failed};
+use super::{existing, failed};
+use crate::configuration::PlaceArgs;
 use crate::data::{local_actor, now};
 use crate::outcome::{Exit, Outcome};
 use crate::output;
@@ -34,7 +35,7 @@ Example:
   postern store prune --before 2025-01-01";
 
 pub(super) async fn run(args: &Args) -> Outcome {
-    let store = args.place.existing().await?;
+    let store = existing(&args.place).await?;
     let what = Retention {
         before: args.before,
         by: local_actor(),

@@ -7,8 +7,8 @@ use super::server::Server;
 use crate::output::Refusal;
 
 impl Server {
-    /// A refusal of sender or recipients. Who may not send is let to by somebody; the rest of what is
-    /// refused for good stays so.
+    /// A refusal of a recipient. Who may not send to it is let to by somebody; the rest of what is refused
+    /// for good stays so.
     pub(super) fn not_for(&self, error: &Error) -> Refusal {
         let forbidden = error.status().is_some_and(|code| {
             let code = code.to_string();
@@ -31,7 +31,7 @@ impl Server {
         }
     }
 
-    /// No connection, or none that mail goes over.
+    /// No connection, or none that mail of this sender goes over.
     pub(super) fn outage(&self, error: &Error) -> Refusal {
         match error.is_permanent() || error.is_client() || error.is_tls() {
             true => self.refused(&told(error)),

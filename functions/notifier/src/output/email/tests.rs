@@ -175,7 +175,7 @@ async fn who_is_refused_for_good_in_the_end_is_no_reason_to_give_it_up() {
 #[case(&[("EHLO", "500 what")], Retry::Again(None))]
 #[case(&[("MAIL", "451 later")], Retry::Again(None))]
 #[case(&[("MAIL", "530 log in")], Retry::Again(None))]
-#[case(&[("MAIL", "553 bad sender")], Retry::Dead)]
+#[case(&[("MAIL", "553 bad sender")], Retry::Again(None))]
 #[case(&[("RCPT", "450 later")], Retry::Again(None))]
 #[case(&[("RCPT TO:<lead", "450 later")], Retry::Again(None))]
 #[case(&[("RCPT", "550 5.7.1 relaying denied")], Retry::Again(None))]
