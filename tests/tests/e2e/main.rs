@@ -34,4 +34,5 @@ mod reconcile;
 mod registry;
 mod revocations;
 mod secrets;
+mod store;
 mod support;

@@ -35,9 +35,14 @@ pub(super) async fn run(args: &Args) -> Outcome {
     };
     let erasure = store.forget(&who, now()).await.map_err(failed)?;
     store.close().await;
-    let (texts, rows) = (erasure.texts, erasure.rows);
-    output::print(format_args!(
-        "{texts} texts of the record are only commitments now; {rows} rows besides them were changed"
-    ))?;
+    let texts = match erasure.texts {
+        1 => "1 text of the record is only a commitment now".to_owned(),
+        texts => format!("{texts} texts of the record are only commitments now"),
+    };
+    let rows = match erasure.rows {
+        1 => "1 row besides was changed".to_owned(),
+        rows => format!("{rows} rows besides were changed"),
+    };
+    output::print(format_args!("{texts}; {rows}"))?;
     Ok(Exit::Done)
 }
