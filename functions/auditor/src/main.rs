@@ -163,7 +163,7 @@ async fn ledger(
     let signer = postern_wiring::note_signer(key, environment).await?;
     let ledger = Ledger::new(store, &config.ledger.origin, signer);
     let ledger = ledger.map_err(|error| StartError::Function(error.to_string()))?;
-    let anchors = postern_wiring::anchors(config).await?;
+    let anchors = postern_wiring::anchors(config, environment).await?;
     Ok(Some(ledger.anchored(Anchors::new(anchors))))
 }
 

@@ -301,7 +301,7 @@ async fn ledger(
     };
     let signer = postern_wiring::note_signer(key, environment).await?;
     let ledger = Ledger::new(store, &config.ledger.origin, signer);
-    let anchors = postern_wiring::anchors(config).await?;
+    let anchors = postern_wiring::anchors(config, environment).await?;
     let ledger = ledger.map_err(Failure::mistake)?;
     Ok(Some(ledger.anchored(Anchors::new(anchors))))
 }

@@ -1,18 +1,26 @@
 //! Where signed checkpoints are kept, as a configuration says.
 
+mod topic;
+
 use std::sync::Arc;
 
 use postern_core::ports::Anchor;
 use postern_host::config::{Config, LedgerAnchor};
+use postern_host::environment::Environment;
 use postern_store::files::FileAnchor;
 
+use self::topic::TopicAnchor;
 use crate::WiringError;
+use crate::buses::{pubsub_topic, sns_topic};
 
 /// Every anchor of `ledger.anchors`.
 ///
 /// # Errors
 /// If a name is none, there is no identity to write with, or this build has no client for it.
-pub async fn anchors(config: &Config) -> Result<Vec<Arc<dyn Anchor>>, WiringError> {
+pub async fn anchors(
+    config: &Config,
+    environment: &dyn Environment,
+) -> Result<Vec<Arc<dyn Anchor>>, WiringError> {
     let mut anchors: Vec<Arc<dyn Anchor>> = Vec::new();
     for anchor in &config.ledger.anchors {
         anchors.push(match anchor {
@@ -23,6 +31,14 @@ pub async fn anchors(config: &Config) -> Result<Vec<Arc<dyn Anchor>>, WiringErro
                 prefix,
                 region,
             } => s3(bucket, prefix, region.as_deref()).await?,
+            LedgerAnchor::Pubsub { topic } => {
+                let bus = pubsub_topic(topic, config, environment)?;
+                Arc::new(TopicAnchor::new(format!("pubsub:{topic}"), bus))
+            }
+            LedgerAnchor::Sns { topic } => {
+                let bus = sns_topic(topic).await?;
+                Arc::new(TopicAnchor::new(format!("sns:{topic}"), bus))
+            }
         });
     }
     Ok(anchors)

@@ -1,6 +1,8 @@
 //! The outputs that are topics, queues and buses of a cloud, as a configuration lists them.
 
-use postern_core::ports::Buses;
+use std::sync::Arc;
+
+use postern_core::ports::{Buses, MessageBus};
 use postern_host::config::{Config, Output, OutputKind};
 use postern_host::environment::Environment;
 
@@ -33,6 +35,26 @@ pub async fn buses(
         buses.insert(name.clone(), made?);
     }
     Ok(buses)
+}
+
+/// A client for one topic of Amazon SNS.
+///
+/// # Errors
+/// As [`buses`].
+pub(crate) async fn sns_topic(arn: &str) -> Result<Arc<dyn MessageBus>, WiringError> {
+    aws::Connection::default().sns(arn).await
+}
+
+/// A client for one topic of Google Pub/Sub.
+///
+/// # Errors
+/// As [`buses`].
+pub(crate) fn pubsub_topic(
+    name: &str,
+    config: &Config,
+    environment: &dyn Environment,
+) -> Result<Arc<dyn MessageBus>, WiringError> {
+    gcp::topic(name, config, environment)
 }
 
 #[cfg(feature = "aws")]

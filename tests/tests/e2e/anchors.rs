@@ -1,11 +1,11 @@
-//! Signed checkpoints kept elsewhere: in a file, in fake-gcs-server, and in moto's S3 under object lock;
-//! and signed with a key of moto's KMS.
+//! Signed checkpoints kept elsewhere: in a file, in fake-gcs-server, in moto's S3 under object lock, and by
+//! who subscribes to a topic of the Pub/Sub emulator; and signed with a key of moto's KMS.
 
 use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use postern_tests::{Server, fake_gcs, have, moto, run};
+use postern_tests::{Server, fake_gcs, have, moto, pubsub_emulator, run};
 use serde_json::{Value, json};
 
 use crate::audit::config;
@@ -23,6 +23,27 @@ fn serve(
     gcs: Option<&str>,
     aws: Option<&str>,
 ) -> Process {
+    let environment = aws.map(|url| {
+        [
+            ("AWS_ENDPOINT_URL", url),
+            ("AWS_REGION", "eu-west-1"),
+            ("AWS_ACCESS_KEY_ID", "synthetic"),
+            ("AWS_SECRET_ACCESS_KEY", "synthetic"),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+        ]
+    });
+    let environment: Vec<_> = environment.into_iter().flatten().collect();
+    serve_with(scene, key, anchors, gcs, &environment)
+}
+
+/// As [`serve`], with these variables.
+fn serve_with(
+    scene: &Scene,
+    key: &str,
+    anchors: &Value,
+    gcs: Option<&str>,
+    environment: &[(&str, &str)],
+) -> Process {
     scene.world.trust(&attestor(&[]));
     let mut config = config();
     config["ledger"] = json!({"origin": ORIGIN, "key": key, "anchors": anchors});
@@ -38,15 +59,7 @@ fn serve(
         "postern.yaml",
     ];
     let mut command = scene.world.postern(&words);
-    if let Some(url) = aws {
-        command
-            .env("AWS_ENDPOINT_URL", url)
-            .env("AWS_REGION", "eu-west-1")
-            .env("AWS_ACCESS_KEY_ID", "synthetic")
-            .env("AWS_SECRET_ACCESS_KEY", "synthetic")
-            .env("AWS_EC2_METADATA_DISABLED", "true");
-    }
-    Process::serve(&mut command)
+    Process::serve(command.envs(environment.iter().copied()))
 }
 
 fn key(scene: &Scene) -> String {
@@ -112,6 +125,45 @@ fn an_anchor_that_is_down_keeps_nobody_from_signing() {
         "postern_ledger_anchor_lag_entries{{anchor=\"file:no-such-folder/anchored.txt\"}} {size}"
     );
     assert!(metrics.contains(&lag), "{metrics}");
+}
+
+#[test]
+fn who_subscribes_to_a_topic_gets_what_was_signed() {
+    if !have(&["pubsub-emulator"]) {
+        return;
+    }
+    let Some(scene) = Scene::of(3) else { return };
+    let emulator = pubsub_emulator();
+    let (topic, subscription) = (
+        "projects/demo-mart/topics/checkpoints",
+        "projects/demo-mart/subscriptions/keeper",
+    );
+    for (path, body) in [(topic, json!({})), (subscription, json!({"topic": topic}))] {
+        let path = format!("/v1/{path}");
+        let headers = [("content-type", "application/json")];
+        let body = body.to_string();
+        let made = http::send(emulator.address(), "PUT", &path, &headers, body.as_bytes());
+        assert_eq!(made.status, 200, "{}", text(&made.body));
+    }
+    let anchors = json!([{"type": "pubsub", "topic": topic}]);
+    let host = [("PUBSUB_EMULATOR_HOST", emulator.address())];
+    let server = serve_with(&scene, &key(&scene), &anchors, None, &host);
+    let note = signed(&server);
+    let pull = format!("/v1/{subscription}:pull");
+    let pulled = http::post(emulator.address(), &pull, None, &json!({"maxMessages": 10}));
+    let message = &pulled.json()["receivedMessages"][0]["message"];
+    let data = BASE64.decode(message["data"].as_str().unwrap()).unwrap();
+    let data: Value = serde_json::from_slice(&data).unwrap();
+    assert_eq!(data["kind"], "LedgerCheckpoint");
+    assert_eq!(data["note"], note.as_str());
+    assert_eq!(message["attributes"]["size"], data["size"].to_string());
+    // What a subscriber kept finds out another record.
+    scene
+        .world
+        .write("anchored.txt", data["note"].as_str().unwrap());
+    drop(server);
+    let (exit, said) = scene.verify(&["--data", "data", "--anchored", "anchored.txt"]);
+    assert_eq!(exit, Some(0), "{said}");
 }
 
 #[test]

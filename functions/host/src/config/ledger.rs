@@ -43,6 +43,16 @@ pub enum LedgerAnchor {
         /// The bucket's region, where it is not that of the environment.
         region: Option<String>,
     },
+    /// Published to a topic of Google Pub/Sub; who subscribes keeps it.
+    Pubsub {
+        /// `projects/PROJECT/topics/TOPIC`.
+        topic: String,
+    },
+    /// Published to a topic of Amazon SNS; who subscribes keeps it.
+    Sns {
+        /// Its ARN.
+        topic: String,
+    },
 }
 
 impl Default for Ledger {
