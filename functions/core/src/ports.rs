@@ -352,7 +352,8 @@ pub enum Attempted {
 /// The alerts that are still to be sent.
 #[async_trait]
 pub trait Outbox: Send + Sync {
-    /// Makes a delivery of every new notification for each of its outputs.
+    /// Makes a delivery of every new notification for each of its outputs. Of very many it leaves some for
+    /// the next call; urgent ones come first.
     async fn route(
         &self,
         outputs: &(dyn for<'a> Fn(&'a Notification) -> Vec<String> + Send + Sync),

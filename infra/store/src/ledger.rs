@@ -4,6 +4,8 @@
 //! for that. It keeps complete subtrees only (`tree_nodes`), from which every root and proof is put
 //! together in as many steps as it is high.
 
+use std::time::Instant;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use postern_core::ledger::{Frontier, Hash, Node, Span, tree};
@@ -11,7 +13,7 @@ use postern_core::ports::{Head, Inclusion, Leaf, LedgerStore, Unavailable};
 
 use crate::error::StoreError;
 use crate::rows::{Transaction, micros};
-use crate::store::Store;
+use crate::store::{Store, TURN};
 
 /// Entries that are taken in by one transaction.
 const BATCH: i64 = 4096;
@@ -78,11 +80,12 @@ impl LedgerStore for Store {
 
 impl Store {
     async fn grow_tree(&self) -> Result<Head, StoreError> {
+        let begun = Instant::now();
         loop {
             let mut transaction = self.begin().await?;
             let (frontier, taken) = take_in(&mut transaction).await?;
             transaction.commit().await?;
-            if taken < BATCH {
+            if taken < BATCH || begun.elapsed() > TURN {
                 return Ok(Head {
                     size: frontier.size(),
                     root: frontier.root(),

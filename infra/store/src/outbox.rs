@@ -3,6 +3,8 @@
 mod dead;
 mod queues;
 
+use std::time::Instant;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use postern_core::change::{Lane, Notification};
@@ -16,7 +18,7 @@ use crate::error::StoreError;
 use crate::journal;
 use crate::prepared::Prepared;
 use crate::rows::{Transaction, json, micros, number, parse, text};
-use crate::store::Store;
+use crate::store::{Store, TURN};
 
 /// Notifications that are routed in one transaction.
 const ROUTED_AT_ONCE: u32 = 500;
@@ -66,7 +68,8 @@ impl Outbox for Store {
 
 impl Store {
     async fn route_all(&self, outputs: Outputs<'_>) -> Result<(), StoreError> {
-        while self.route_some(outputs).await? {}
+        let begun = Instant::now();
+        while self.route_some(outputs).await? && begun.elapsed() < TURN {}
         Ok(())
     }
 

@@ -24,6 +24,9 @@ const READERS: u32 = 4;
 /// So long may whatever is asked of a database take: who asks has mostly given up before.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// So long may one call go on with work that can be left for the next one.
+pub(crate) const TURN: Duration = Duration::from_secs(10);
+
 /// How the database is used.
 #[derive(Debug, Clone)]
 pub struct Options {

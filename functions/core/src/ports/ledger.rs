@@ -38,7 +38,8 @@ pub struct Leaf {
 /// The tree over the entries of the journal, and the checkpoints that were signed of it.
 #[async_trait]
 pub trait LedgerStore: Send + Sync {
-    /// Takes into the tree what the journal holds by now, and gives the tree.
+    /// Takes into the tree what the journal holds by now, and gives the tree. Of very much it leaves some for
+    /// the next call.
     async fn grow(&self) -> Result<Head, Unavailable>;
 
     /// The tree as it was with `size` entries; `None` if it never had as many.
