@@ -472,10 +472,10 @@ postern.yaml has a mistake:
   line 1: ledger.anchors: nothing is signed here that could be kept: name a key, `ledger.key`
 ");
     let text = "ledger: {key: \"awskms:///alias/a\", anchors: [{type: tape, path: a}]}";
-    insta::assert_snapshot!(mistakes(text), @"
-postern.yaml has a mistake:
-  line 1: ledger.anchors[0].type: this should be one of file, gcs, s3
-");
+    insta::assert_snapshot!(mistakes(text), @r#"
+    postern.yaml has a mistake:
+      line 1: ledger.anchors[0].type: this should be one of file, gcs, s3, pubsub, sns
+    "#);
     let text = "ledger: {key: \"awskms:///alias/a\", anchors: [{type: file, pat: a}]}";
     insta::assert_snapshot!(mistakes(text), @"
 postern.yaml has a mistake:
