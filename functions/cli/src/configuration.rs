@@ -48,7 +48,7 @@ pub(crate) async fn load(file: Option<&Path>) -> Result<(Config, Environment), F
     Ok((config, environment))
 }
 
-/// As [`load`]; without a file what holds where nothing is said, whatever the environment says.
+/// As [`load()`]; without a file what holds where nothing is said, whatever the environment says.
 pub(crate) async fn load_named(file: Option<&Path>) -> Result<(Config, Environment), Failure> {
     match file {
         Some(_) => load(file).await,

@@ -11,7 +11,7 @@ use crate::output;
 /// Forget a person.
 ///
 /// The record holds salted commitments to what it says of people, and stays as it is and was signed: what
-/// they stand for is deleted. Cases, findings and alerts say \"[erased]\" instead, and events that name the
+/// they stand for is deleted. Cases, findings and alerts say `[erased]` instead, and events that name the
 /// person lose their bytes. Nobody is forgotten whom an open case names. What left the store already, with
 /// alerts, exports and backups, has to be erased where it went.
 #[derive(clap::Args)]
