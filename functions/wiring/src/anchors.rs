@@ -46,16 +46,10 @@ pub async fn anchors(
 
 #[cfg(feature = "gcp")]
 fn gcs(bucket: &str, prefix: &str, config: &Config) -> Result<Arc<dyn Anchor>, WiringError> {
-    use postern_gcp::{BucketAnchor, Endpoint, GoogleCredentials, STORAGE};
+    use postern_gcp::{BucketAnchor, STORAGE};
 
     let address = config.endpoints.storage.as_deref().unwrap_or(STORAGE);
-    let endpoint = Endpoint::parse(address);
-    let endpoint = endpoint
-        .map_err(|error| WiringError::mistake(format_args!("endpoints.storage: {error}")))?;
-    let credentials = match endpoint.is_anonymous() {
-        true => None,
-        false => Some(GoogleCredentials::from_environment().map_err(WiringError::mistake)?),
-    };
+    let (endpoint, credentials) = crate::fetched::built::shown("endpoints.storage", address)?;
     let anchor = BucketAnchor::new(bucket, prefix, endpoint, credentials);
     Ok(Arc::new(anchor.map_err(WiringError::mistake)?))
 }

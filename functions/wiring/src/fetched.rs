@@ -158,7 +158,7 @@ pub(crate) mod built {
     }
 
     /// An endpoint, with the credential that it is shown: an emulator is shown none.
-    fn shown(
+    pub(crate) fn shown(
         setting: &str,
         address: &str,
     ) -> Result<(Endpoint, Option<GoogleCredentials>), WiringError> {

@@ -61,6 +61,14 @@ fn fifo<'a>(name: &str, message: &'a BusMessage) -> Option<(&'a str, &'a str)> {
         .then_some((&message.group, &message.id))
 }
 
+/// A message that no request can be made of.
+fn unwritable(error: impl ToString) -> BusRefusal {
+    BusRefusal {
+        remedy: BusRemedy::Nothing,
+        error: error.to_string(),
+    }
+}
+
 /// Why a request failed: `at_fault` tells by the code and the text of the service whether the message is.
 fn refusal<E>(
     error: &SdkError<E, HttpResponse>,

@@ -4,9 +4,8 @@
 use futures::TryStreamExt as _;
 use jiff::Timestamp;
 use postern_core::case::Case;
-use postern_core::entry::{Entry, Erasure, Record};
+use postern_core::entry::{Erasure, Record};
 use sqlx::{AssertSqlSafe, SqlSafeStr as _};
-use ulid::Ulid;
 
 use crate::error::StoreError;
 use crate::journal;
@@ -80,11 +79,7 @@ impl Store {
             texts,
             rows,
         };
-        let entry = Entry {
-            id: Ulid::from_datetime(now.into()).to_string(),
-            at: now,
-            record: Record::Erasure(erasure.clone()),
-        };
+        let entry = journal::entry(now, Record::Erasure(erasure.clone()));
         journal::append_in(&mut transaction, &[Prepared::new(entry)?]).await?;
         transaction.commit().await?;
         self.scrub().await?;

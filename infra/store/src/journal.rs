@@ -1,6 +1,7 @@
 //! The journal: one append-only table.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use postern_core::decision::Decision;
 use postern_core::entry::{Entry, Record};
 use postern_core::ledger::tree::leaf_hash;
@@ -9,6 +10,7 @@ use postern_core::ports::{Journal, Unavailable};
 use serde_json::Value;
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
+use ulid::Ulid;
 
 use crate::cases;
 use crate::deployments;
@@ -149,6 +151,12 @@ impl StoredEntry {
             leaf_hash,
         }))
     }
+}
+
+/// A new entry of this time.
+pub(crate) fn entry(at: Timestamp, record: Record) -> Entry {
+    let id = Ulid::from_datetime(at.into()).to_string();
+    Entry { id, at, record }
 }
 
 /// Appends entries within a transaction. All are looked at before the first is written, so that

@@ -11,7 +11,6 @@ use postern_core::change::{Lane, Notification};
 use postern_core::entry::{Delivery, Entry, Record};
 use postern_core::image::shortened;
 use postern_core::ports::{Attempted, DueDelivery, Outbox, Queue, Unavailable};
-use ulid::Ulid;
 
 pub use self::dead::{DeadLetter, DeadLetters};
 use crate::error::StoreError;
@@ -310,15 +309,12 @@ async fn delivery(
 }
 
 fn confirmation(confirmed: Notification, output: &str, now: Timestamp) -> Entry {
-    Entry {
-        id: Ulid::from_datetime(now.into()).to_string(),
-        at: now,
-        record: Record::Delivery(Delivery {
-            notification: confirmed.id,
-            case_id: confirmed.case.id,
-            output: output.to_owned(),
-        }),
-    }
+    let delivery = Delivery {
+        notification: confirmed.id,
+        case_id: confirmed.case.id,
+        output: output.to_owned(),
+    };
+    journal::entry(now, Record::Delivery(delivery))
 }
 
 #[cfg(test)]

@@ -2,8 +2,7 @@
 //! checkpoint and proof holds as before; that it was there can be proven, and what it said cannot.
 
 use jiff::Timestamp;
-use postern_core::entry::{Entry, Pruning, Record};
-use ulid::Ulid;
+use postern_core::entry::{Pruning, Record};
 
 use crate::error::StoreError;
 use crate::journal;
@@ -94,11 +93,7 @@ impl Store {
             transaction.rollback().await?;
             return Ok(pruning);
         }
-        let entry = Entry {
-            id: Ulid::from_datetime(now.into()).to_string(),
-            at: now,
-            record: Record::Pruning(pruning.clone()),
-        };
+        let entry = journal::entry(now, Record::Pruning(pruning.clone()));
         journal::append_in(&mut transaction, &[Prepared::new(entry)?]).await?;
         transaction.commit().await?;
         self.scrub().await?;

@@ -1,15 +1,14 @@
 //! The revocation list.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use postern_core::change::Change;
 use postern_core::entry::{Entry, Record, Unrevocation};
 use postern_core::ports::{Committed, RevocationList, Unavailable};
 use postern_core::revocation::{Revocation, Revocations};
-use ulid::Ulid;
 
 use crate::audit;
 use crate::error::StoreError;
+use crate::journal::entry;
 use crate::rows::{Transaction, json, parse, text};
 use crate::store::Store;
 
@@ -77,11 +76,6 @@ impl Store {
             .collect();
         Ok(Revocations::new(entries?))
     }
-}
-
-fn entry(at: Timestamp, record: Record) -> Entry {
-    let id = Ulid::from_datetime(at.into()).to_string();
-    Entry { id, at, record }
 }
 
 async fn record(

@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use aws_sdk_sns::Client;
 use aws_sdk_sns::config::Region;
 use aws_sdk_sns::types::MessageAttributeValue;
-use postern_core::ports::{BusMessage, BusRefusal, BusRemedy, MessageBus};
+use postern_core::ports::{BusMessage, BusRefusal, MessageBus};
 
-use super::{BusNameError, LIMIT, arn, fifo, refusal};
+use super::{BusNameError, LIMIT, arn, fifo, refusal, unwritable};
 use crate::session::Session;
 
 /// A topic. Nothing is asked before there is a message.
@@ -54,10 +54,7 @@ impl MessageBus for Topic {
                 .data_type("String")
                 .string_value(value)
                 .build()
-                .map_err(|error| BusRefusal {
-                    remedy: BusRemedy::Nothing,
-                    error: error.to_string(),
-                })?;
+                .map_err(unwritable)?;
             request = request.message_attributes(*name, value);
         }
         if let Some((group, id)) = fifo(&self.arn, message) {

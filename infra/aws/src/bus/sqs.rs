@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::Region;
 use aws_sdk_sqs::types::MessageAttributeValue;
-use postern_core::ports::{BusMessage, BusRefusal, BusRemedy, MessageBus};
+use postern_core::ports::{BusMessage, BusRefusal, MessageBus};
 
-use super::{BusNameError, LIMIT, fifo, is_word, refusal};
+use super::{BusNameError, LIMIT, fifo, is_word, refusal, unwritable};
 use crate::session::Session;
 
 /// A queue. Nothing is asked before there is a message.
@@ -52,10 +52,7 @@ impl MessageBus for Queue {
                 .data_type("String")
                 .string_value(value)
                 .build()
-                .map_err(|error| BusRefusal {
-                    remedy: BusRemedy::Nothing,
-                    error: error.to_string(),
-                })?;
+                .map_err(unwritable)?;
             request = request.message_attributes(*name, value);
         }
         if let Some((group, id)) = fifo(&self.url, message) {

@@ -1,5 +1,6 @@
 use postern_core::case::CaseState;
 use postern_core::change::{Change, Notification, Quarantined, SeenEvent};
+use postern_core::entry::Entry;
 use postern_core::image::Digest;
 use postern_core::ports::{AuditStore as _, Journal as _, LedgerStore as _, Outbox as _};
 use rstest::rstest;
