@@ -18,7 +18,7 @@ use crate::journal;
 use crate::memory;
 use crate::outbox;
 use crate::prepared::Prepared;
-use crate::rows::{Transaction, json, micros, parse, text};
+use crate::rows::{Transaction, json, micros, number, parse, text};
 use crate::store::Store;
 
 #[async_trait]
@@ -61,7 +61,8 @@ impl AuditStore for Store {
     }
 
     async fn commit(&self, change: Change) -> Result<Committed, Unavailable> {
-        self.answer(self.write_change(change)).await
+        let committed = async { self.writer().await?.commit(change).await };
+        self.answer(committed).await
     }
 
     async fn case(&self, id: &str) -> Result<Option<Case>, Unavailable> {
@@ -95,16 +96,6 @@ impl AuditStore for Store {
 }
 
 impl Store {
-    async fn write_change(&self, change: Change) -> Result<Committed, StoreError> {
-        let mut transaction = self.begin().await?;
-        let committed = write(&mut transaction, change).await?;
-        match committed {
-            Committed::Written => transaction.commit().await?,
-            _ => transaction.rollback().await?,
-        }
-        Ok(committed)
-    }
-
     /// Everything is read in one transaction, so that it belongs together.
     async fn read_snapshot(
         &self,
@@ -134,34 +125,27 @@ impl Store {
     }
 }
 
-/// Writes a change within a transaction, which is to be committed only if it was
-/// [`Committed::Written`].
+/// Writes a change within a transaction. Everything is looked at before the first row is written: one that
+/// was not [`Committed::Written`], or contradicts the journal, leaves the transaction as it was, and what
+/// others write with it may be committed.
 pub(crate) async fn write(
     transaction: &mut Transaction,
-    change: Change,
+    change: &Change,
+    entries: &[Prepared],
 ) -> Result<Committed, StoreError> {
+    let standing = standing(transaction, change).await?;
+    if standing != Committed::Written {
+        return Ok(standing);
+    }
+    let missing = journal::missing(transaction, entries).await?;
     if let Some(event) = &change.seen {
-        match seen(transaction, &event.key).await? {
-            None => insert_seen(transaction, event).await?,
-            Some(content) if content == event.content => return Ok(Committed::AlreadySeen),
-            Some(_) => return Ok(Committed::SeenWithOtherContent),
-        }
+        insert_seen(transaction, event).await?;
     }
     if let Some(quarantined) = &change.quarantine {
         insert_quarantined(transaction, quarantined).await?;
     }
-    for (key, case_id) in &change.read {
-        if open_case_id(transaction, key).await? != *case_id {
-            return Ok(Committed::Stale);
-        }
-    }
-    if !memory::is_current(transaction, &change).await? {
-        return Ok(Committed::Stale);
-    }
     for case in &change.cases {
-        if !write_case(transaction, case).await? {
-            return Ok(Committed::Stale);
-        }
+        write_case(transaction, case).await?;
     }
     for finding in &change.findings {
         insert_finding(transaction, finding).await?;
@@ -169,18 +153,46 @@ pub(crate) async fn write(
     for correlation in &change.correlations {
         insert_correlation(transaction, correlation).await?;
     }
-    memory::write(transaction, &change).await?;
+    memory::write(transaction, change).await?;
     for justification in &change.justifications {
-        if !cases::insert_justification(transaction, justification).await? {
-            return Ok(Committed::Stale);
-        }
+        cases::insert_justification(transaction, justification).await?;
     }
     for drill in &change.drills {
         cases::insert_drill(transaction, drill).await?;
     }
-    journal::append_in(transaction, &Prepared::all(change.entries)?).await?;
+    journal::insert(transaction, &missing).await?;
     for notification in &change.outbox {
         outbox::insert(transaction, notification).await?;
+    }
+    Ok(Committed::Written)
+}
+
+/// What a change would be if it were written now: stale if anything that it was made from is no longer so.
+async fn standing(transaction: &mut Transaction, change: &Change) -> Result<Committed, StoreError> {
+    if let Some(event) = &change.seen {
+        match seen(transaction, &event.key).await? {
+            None => {}
+            Some(content) if content == event.content => return Ok(Committed::AlreadySeen),
+            Some(_) => return Ok(Committed::SeenWithOtherContent),
+        }
+    }
+    for (key, case_id) in &change.read {
+        if open_case_id(transaction, key).await? != *case_id {
+            return Ok(Committed::Stale);
+        }
+    }
+    for case in &change.cases {
+        if revision(transaction, &case.id).await? + 1 != case.revision {
+            return Ok(Committed::Stale);
+        }
+    }
+    for justification in &change.justifications {
+        if cases::is_used_up(transaction, justification).await? {
+            return Ok(Committed::Stale);
+        }
+    }
+    if !memory::is_current(transaction, change).await? {
+        return Ok(Committed::Stale);
     }
     Ok(Committed::Written)
 }
@@ -231,21 +243,30 @@ async fn insert_quarantined(
     Ok(())
 }
 
-/// Writes a case that is new, or one revision above what is there. `false`: it is neither.
-async fn write_case(transaction: &mut Transaction, case: &Case) -> Result<bool, StoreError> {
-    let revision = i64::try_from(case.revision)
-        .map_err(|error| StoreError::row(format!("case {}", case.id), error))?;
+/// The revision at which a case stands; 0 if it is not there.
+async fn revision(transaction: &mut Transaction, case_id: &str) -> Result<u64, StoreError> {
+    let revision: Option<i64> = sqlx::query_scalar("SELECT revision FROM cases WHERE id = $1")
+        .bind(case_id)
+        .fetch_optional(&mut **transaction)
+        .await?;
+    number("a case", revision.unwrap_or_default())
+}
+
+/// Writes a case that is new, or one revision above what is there.
+async fn write_case(transaction: &mut Transaction, case: &Case) -> Result<(), StoreError> {
+    let what = || format!("case {}", case.id);
+    let revision = i64::try_from(case.revision).map_err(|error| StoreError::row(what(), error))?;
     let statement = if revision == 1 {
         "INSERT INTO cases (id, revision, closed, opened_at, body, state, category, severity,
                             owner, target, due_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING"
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
     } else {
         "UPDATE cases SET revision = $2, closed = $3, opened_at = $4, body = $5, state = $6,
                           category = $7, severity = $8, owner = $9, target = $10, due_at = $11
-         WHERE id = $1 AND revision = $2 - 1"
+         WHERE id = $1"
     };
     let columns = Columns::of(case)?;
-    let written = sqlx::query(statement)
+    sqlx::query(statement)
         .bind(&case.id)
         .bind(revision)
         .bind(i64::from(case.state == CaseState::Closed))
@@ -259,7 +280,7 @@ async fn write_case(transaction: &mut Transaction, case: &Case) -> Result<bool, 
         .bind(columns.due_at)
         .execute(&mut **transaction)
         .await?;
-    Ok(written.rows_affected() == 1)
+    Ok(())
 }
 
 /// The same event gives the same finding again: the first one stays.

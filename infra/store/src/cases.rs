@@ -158,15 +158,22 @@ impl Columns {
     }
 }
 
-/// Writes what justifies a case. `false`: it was to be the only one of its text, and is not.
-pub(crate) async fn insert_justification(
+/// Whether a text that was to justify one case only justifies another one already.
+pub(crate) async fn is_used_up(
     transaction: &mut Transaction,
     used: &UsedJustification,
 ) -> Result<bool, StoreError> {
-    let elsewhere = justified_elsewhere(transaction, &used.hash, &used.case_id).await?;
-    if used.once && elsewhere.is_some() {
-        return Ok(false);
-    }
+    Ok(used.once
+        && justified_elsewhere(transaction, &used.hash, &used.case_id)
+            .await?
+            .is_some())
+}
+
+/// Writes what justifies a case.
+pub(crate) async fn insert_justification(
+    transaction: &mut Transaction,
+    used: &UsedJustification,
+) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO justifications (hash, case_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
     )
@@ -174,7 +181,7 @@ pub(crate) async fn insert_justification(
     .bind(&used.case_id)
     .execute(&mut **transaction)
     .await?;
-    Ok(true)
+    Ok(())
 }
 
 pub(crate) async fn insert_drill(

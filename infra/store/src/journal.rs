@@ -1,23 +1,25 @@
 //! The journal: one append-only table.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use postern_core::decision::Decision;
 use postern_core::entry::{Entry, Record};
 use postern_core::ledger::tree::leaf_hash;
-use postern_core::personal;
+use postern_core::personal::{is_same as is_same_opened, open};
 use postern_core::ports::{Journal, Unavailable};
 use serde_json::Value;
 use sqlx::any::AnyRow;
-use sqlx::{FromRow, Row as _};
+use sqlx::{AssertSqlSafe, FromRow, Row as _};
 use ulid::Ulid;
 
 use crate::cases;
 use crate::deployments;
 use crate::error::StoreError;
-use crate::personal::{Texts, write as write_personal};
+use crate::personal::{self, Texts};
 use crate::prepared::Prepared;
-use crate::rows::{Transaction, micros};
+use crate::rows::{ROWS_AT_ONCE, Transaction, micros, places};
 use crate::store::Store;
 
 /// An entry as it stands in the journal.
@@ -36,11 +38,7 @@ pub struct StoredEntry {
 #[async_trait]
 impl Journal for Store {
     async fn append(&self, entries: Vec<Entry>) -> Result<(), Unavailable> {
-        let appended = async {
-            let entries = Prepared::all(entries)?;
-            let writer = self.writer().await?;
-            writer.append(entries).await
-        };
+        let appended = async { self.writer().await?.append(entries).await };
         self.answer(appended).await
     }
 }
@@ -141,7 +139,7 @@ impl StoredEntry {
         }
         let mut value: Value =
             serde_json::from_slice(&canonical).map_err(|error| StoreError::row(what(), error))?;
-        personal::open(&mut value, &|commitment| texts.of(position, commitment));
+        open(&mut value, &|commitment| texts.of(position, commitment));
         let entry =
             serde_json::from_value(value).map_err(|error| StoreError::row(what(), error))?;
         Ok(Some(Self {
@@ -165,32 +163,52 @@ pub(crate) async fn append_in(
     transaction: &mut Transaction,
     entries: &[Prepared],
 ) -> Result<(), StoreError> {
+    let missing = missing(transaction, entries).await?;
+    insert(transaction, &missing).await
+}
+
+/// The entries that are not in the journal yet, in their order.
+///
+/// # Errors
+/// [`StoreError::Conflict`] if one of them is there with other content.
+pub(crate) async fn missing<'a>(
+    transaction: &mut Transaction,
+    entries: &'a [Prepared],
+) -> Result<Vec<&'a Prepared>, StoreError> {
     let mut missing = Vec::with_capacity(entries.len());
-    for prepared in entries {
-        match stored(transaction, &prepared.entry.id).await? {
-            None => missing.push(prepared),
-            Some((position, canonical)) => {
-                if !is_same(transaction, position, &canonical, &prepared.entry).await? {
-                    return Err(StoreError::Conflict(prepared.entry.id.clone()));
+    for some in entries.chunks(ROWS_AT_ONCE) {
+        let stored = stored(transaction, some).await?;
+        for prepared in some {
+            let entry = &prepared.entry;
+            match stored.get(&entry.id) {
+                None => missing.push(prepared),
+                Some((position, canonical)) => {
+                    if !is_same(transaction, *position, canonical, entry).await? {
+                        return Err(StoreError::Conflict(entry.id.clone()));
+                    }
                 }
             }
         }
     }
-    for prepared in missing {
-        insert(transaction, prepared).await?;
-    }
-    Ok(())
+    Ok(missing)
 }
 
+/// Those of the entries that stand in the journal, with their places and canonical forms.
 async fn stored(
     transaction: &mut Transaction,
-    id: &str,
-) -> Result<Option<(i64, Vec<u8>)>, StoreError> {
-    let row = sqlx::query_as("SELECT position, canonical FROM entries WHERE id = $1")
-        .bind(id)
-        .fetch_optional(&mut **transaction)
-        .await?;
-    Ok(row)
+    entries: &[Prepared],
+) -> Result<HashMap<String, (i64, Vec<u8>)>, StoreError> {
+    let select = format!(
+        "SELECT id, position, canonical FROM entries WHERE id IN {}",
+        places(1, entries.len())
+    );
+    let mut query = sqlx::query_as(AssertSqlSafe(select));
+    for prepared in entries {
+        query = query.bind(&prepared.entry.id);
+    }
+    let rows: Vec<(String, i64, Vec<u8>)> = query.fetch_all(&mut **transaction).await?;
+    let by_id = |(id, position, canonical)| (id, (position, canonical));
+    Ok(rows.into_iter().map(by_id).collect())
 }
 
 /// Whether what is stored is this entry. Salts differ every time, so its hash does not tell; and of what
@@ -210,29 +228,60 @@ async fn is_same(
     let given = serde_json::to_value(entry).map_err(|error| StoreError::row(what(), error))?;
     let texts = Texts::read(transaction, position, position).await?;
     let text_of = |commitment: &str| texts.of(position, commitment);
-    Ok(personal::is_same(&stored, &given, &text_of))
+    Ok(is_same_opened(&stored, &given, &text_of))
 }
 
-async fn insert(transaction: &mut Transaction, prepared: &Prepared) -> Result<(), StoreError> {
-    let entry = &prepared.entry;
-    let position: i64 = sqlx::query_scalar(
-        "INSERT INTO entries (position, id, at, kind, canonical, leaf_hash)
-         SELECT COALESCE(MAX(position), 0) + 1, $1, $2, $3, $4, $5 FROM entries
-         RETURNING position",
-    )
-    .bind(&entry.id)
-    .bind(micros(entry.at))
-    .bind(entry.record.kind())
-    .bind(&prepared.canonical)
-    .bind(&prepared.leaf_hash[..])
-    .fetch_one(&mut **transaction)
-    .await?;
-    write_personal(transaction, position, &prepared.sealed).await?;
-    match &entry.record {
-        Record::Decision(decision) => deployments::index(transaction, &entry.id, decision).await,
-        Record::Signing(signing) => cases::index_signing(transaction, &entry.id, signing).await,
-        _ => Ok(()),
+/// Writes entries that [`missing`] named, behind all others.
+pub(crate) async fn insert(
+    transaction: &mut Transaction,
+    entries: &[&Prepared],
+) -> Result<(), StoreError> {
+    if entries.is_empty() {
+        return Ok(());
     }
+    let last: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(position), 0) FROM entries")
+        .fetch_one(&mut **transaction)
+        .await?;
+    let placed: Vec<(i64, &Prepared)> = (last + 1..).zip(entries.iter().copied()).collect();
+    for some in placed.chunks(ROWS_AT_ONCE) {
+        insert_rows(transaction, some).await?;
+    }
+    personal::write(transaction, &placed).await?;
+    for prepared in entries {
+        let entry = &prepared.entry;
+        match &entry.record {
+            Record::Decision(decision) => {
+                deployments::index(transaction, &entry.id, decision).await?;
+            }
+            Record::Signing(signing) => {
+                cases::index_signing(transaction, &entry.id, signing).await?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+async fn insert_rows(
+    transaction: &mut Transaction,
+    placed: &[(i64, &Prepared)],
+) -> Result<(), StoreError> {
+    let insert = format!(
+        "INSERT INTO entries (position, id, at, kind, canonical, leaf_hash) VALUES {}",
+        places(placed.len(), 6)
+    );
+    let mut query = sqlx::query(AssertSqlSafe(insert));
+    for (position, prepared) in placed {
+        query = query
+            .bind(*position)
+            .bind(&prepared.entry.id)
+            .bind(micros(prepared.entry.at))
+            .bind(prepared.entry.record.kind())
+            .bind(&prepared.canonical)
+            .bind(&prepared.leaf_hash[..]);
+    }
+    query.execute(&mut **transaction).await?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 
 use postern_core::personal::Sealed;
+use sqlx::AssertSqlSafe;
 
 use crate::error::StoreError;
-use crate::rows::{Transaction, json, parse};
+use crate::prepared::Prepared;
+use crate::rows::{ROWS_AT_ONCE, Transaction, json, parse, places};
 use crate::store::Store;
 
 /// Texts by the position of their entry and their commitment.
@@ -67,22 +69,29 @@ impl Store {
     }
 }
 
-/// Writes what was sealed of the entry at a position.
+/// Writes what was sealed of entries at their positions.
 pub(crate) async fn write(
     transaction: &mut Transaction,
-    position: i64,
-    sealed: &[Sealed],
+    placed: &[(i64, &Prepared)],
 ) -> Result<(), StoreError> {
-    for one in sealed {
-        sqlx::query(
-            "INSERT INTO personal (position, commitment, salt, body) VALUES ($1, $2, $3, $4)",
-        )
-        .bind(position)
-        .bind(&one.commitment)
-        .bind(&one.salt[..])
-        .bind(json("a text about a person", &one.text)?)
-        .execute(&mut **transaction)
-        .await?;
+    let mut all: Vec<(i64, &Sealed)> = Vec::new();
+    for (position, prepared) in placed {
+        all.extend(prepared.sealed.iter().map(|sealed| (*position, sealed)));
+    }
+    for some in all.chunks(ROWS_AT_ONCE) {
+        let insert = format!(
+            "INSERT INTO personal (position, commitment, salt, body) VALUES {}",
+            places(some.len(), 4)
+        );
+        let mut query = sqlx::query(AssertSqlSafe(insert));
+        for (position, one) in some {
+            query = query
+                .bind(*position)
+                .bind(&one.commitment)
+                .bind(&one.salt[..])
+                .bind(json("a text about a person", &one.text)?);
+        }
+        query.execute(&mut **transaction).await?;
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use postern_core::revocation::{Revocation, Revocations};
 use crate::audit;
 use crate::error::StoreError;
 use crate::journal::entry;
+use crate::prepared::Prepared;
 use crate::rows::{Transaction, json, parse, text};
 use crate::store::Store;
 
@@ -83,8 +84,10 @@ async fn record(
     entry: Entry,
     mut with: Change,
 ) -> Result<(), StoreError> {
-    with.entries.insert(0, entry);
-    match audit::write(&mut transaction, with).await? {
+    let mut entries = vec![entry];
+    entries.append(&mut with.entries);
+    let entries = Prepared::all(entries)?;
+    match audit::write(&mut transaction, &with, &entries).await? {
         Committed::Written => Ok(transaction.commit().await?),
         Committed::AlreadySeen | Committed::SeenWithOtherContent | Committed::Stale => {
             Err(StoreError::Stale)

@@ -40,6 +40,20 @@ pub(crate) fn parse<T: DeserializeOwned>(what: &str, body: &str) -> Result<T, St
     serde_json::from_str(body).map_err(|error| StoreError::row(what, error))
 }
 
+/// Rows that one statement writes or asks for: databases bound the values of one.
+pub(crate) const ROWS_AT_ONCE: usize = 500;
+
+/// The places of so many rows of so many values in a statement, such as `($1, $2), ($3, $4)`.
+pub(crate) fn places(rows: usize, columns: usize) -> String {
+    let row = |row: usize| {
+        let places: Vec<String> = (1..=columns)
+            .map(|column| format!("${}", row * columns + column))
+            .collect();
+        format!("({})", places.join(", "))
+    };
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use postern_core::change::{Change, Correlation, SeenEvent};
@@ -47,6 +61,12 @@ mod tests {
     use postern_core::ports::{AuditStore as _, CaseFilter};
 
     use crate::testing;
+
+    #[test]
+    fn places_are_numbered_row_by_row() {
+        assert_eq!(super::places(2, 3), "($1, $2, $3), ($4, $5, $6)");
+        assert_eq!(super::places(1, 1), "($1)");
+    }
 
     #[tokio::test]
     async fn text_with_a_nul_is_kept_and_found_by_it() {

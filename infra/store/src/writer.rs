@@ -1,26 +1,30 @@
-//! The one connection that writes, and the appends that share its commits.
+//! The one connection that writes, and the writes that share its commits.
 //!
-//! A commit costs a sync of the disk, whatever is in it. Appends that arrive while one is under way
-//! wait together and go into the next: one transaction, one sync, an answer for each.
+//! A commit costs a sync of the disk, whatever is in it. Entries and changes that arrive while one is
+//! under way wait together and go into the next: one transaction, one sync, an answer for each.
 
+use postern_core::change::Change;
+use postern_core::entry::Entry;
+use postern_core::ports::Committed;
 use sqlx::AnyPool;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::audit;
 use crate::error::StoreError;
 use crate::journal;
 use crate::prepared::Prepared;
 use crate::rows::Transaction;
 use crate::store::PATIENCE;
 
-/// Appends that go into one transaction.
+/// Writes that go into one transaction.
 const BATCH: usize = 256;
-/// Appends that wait; more wait outside, where their deadlines end them.
+/// Writes that wait; more wait outside, where their deadlines end them.
 const QUEUE: usize = 1024;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Writer {
     exclusive: Exclusive,
-    queue: mpsc::Sender<Append>,
+    queue: mpsc::Sender<Order>,
 }
 
 /// The one connection that writes, and how its transactions get to be alone in that.
@@ -43,19 +47,25 @@ pub(crate) enum Lock {
 const ADVISORY_LOCK: &str =
     "SELECT pg_advisory_xact_lock(hashtextextended(current_schema(), 31647739056321134))";
 
-/// Entries of one caller: all are written or none.
+/// What one caller wants written: all of it or nothing.
 #[derive(Debug)]
-struct Append {
-    entries: Vec<Prepared>,
-    answer: oneshot::Sender<Result<(), StoreError>>,
+enum Work {
+    Entries(Vec<Prepared>),
+    Change(Box<Change>, Vec<Prepared>),
+}
+
+#[derive(Debug)]
+struct Order {
+    work: Work,
+    answer: oneshot::Sender<Result<Committed, StoreError>>,
 }
 
 impl Writer {
     /// Starts the task that writes; it ends with the last clone of the writer.
     pub(crate) fn start(pool: AnyPool, lock: Lock) -> Self {
-        let (queue, appends) = mpsc::channel(QUEUE);
+        let (queue, orders) = mpsc::channel(QUEUE);
         let exclusive = Exclusive { pool, lock };
-        tokio::spawn(write_batches(exclusive.clone(), appends));
+        tokio::spawn(write_batches(exclusive.clone(), orders));
         Self { exclusive, queue }
     }
 
@@ -69,13 +79,22 @@ impl Writer {
     }
 
     /// Appends entries, all or none, with whatever else is waiting.
-    pub(crate) async fn append(&self, entries: Vec<Prepared>) -> Result<(), StoreError> {
+    pub(crate) async fn append(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
+        let work = Work::Entries(Prepared::all(entries)?);
+        self.write(work).await.map(|_| ())
+    }
+
+    /// Writes a change, all or nothing of it, with whatever else is waiting.
+    pub(crate) async fn commit(&self, mut change: Change) -> Result<Committed, StoreError> {
+        let entries = Prepared::all(std::mem::take(&mut change.entries))?;
+        self.write(Work::Change(Box::new(change), entries)).await
+    }
+
+    async fn write(&self, work: Work) -> Result<Committed, StoreError> {
         let (answer, answered) = oneshot::channel();
-        let append = Append { entries, answer };
-        self.queue
-            .send(append)
-            .await
-            .map_err(|_| StoreError::Closed)?;
+        let order = Order { work, answer };
+        let queued = self.queue.send(order).await;
+        queued.map_err(|_| StoreError::Closed)?;
         answered.await.map_err(|_| StoreError::Closed)?
     }
 }
@@ -94,16 +113,16 @@ impl Exclusive {
     }
 }
 
-async fn write_batches(exclusive: Exclusive, mut appends: mpsc::Receiver<Append>) {
+async fn write_batches(exclusive: Exclusive, mut orders: mpsc::Receiver<Order>) {
     let mut batch = Vec::with_capacity(BATCH);
-    while appends.recv_many(&mut batch, BATCH).await > 0 {
+    while orders.recv_many(&mut batch, BATCH).await > 0 {
         // Who has stopped waiting has no use for the record of an answer that was never given.
-        batch.retain(|append| !append.answer.is_closed());
+        batch.retain(|order| !order.answer.is_closed());
         write_batch(&exclusive, std::mem::take(&mut batch)).await;
     }
 }
 
-async fn write_batch(exclusive: &Exclusive, batch: Vec<Append>) {
+async fn write_batch(exclusive: &Exclusive, batch: Vec<Order>) {
     if batch.is_empty() {
         return;
     }
@@ -113,57 +132,118 @@ async fn write_batch(exclusive: &Exclusive, batch: Vec<Append>) {
         let failures = batch.iter().map(|_| Err(error.clone()));
         failures.collect()
     });
-    for (append, result) in batch.into_iter().zip(results) {
-        if append.answer.send(result).is_err() {
-            tracing::debug!("an append was answered after its caller's deadline");
+    for (order, result) in batch.into_iter().zip(results) {
+        if order.answer.send(result).is_err() {
+            tracing::debug!("a write was answered after its caller's deadline");
         }
     }
 }
 
-type BatchResults = Vec<Result<(), StoreError>>;
+type BatchResults = Vec<Result<Committed, StoreError>>;
 
-/// Writes the batch in one transaction. An append that contradicts the journal fails alone; what
-/// the database fails at fails for all, because nothing of it was written.
-async fn try_batch(exclusive: &Exclusive, batch: &[Append]) -> Result<BatchResults, StoreError> {
+/// Writes the batch in one transaction, each upon what those before it wrote. What is stale or
+/// contradicts the journal fails alone; what the database fails at fails for all, because nothing of it
+/// was written.
+async fn try_batch(exclusive: &Exclusive, batch: &[Order]) -> Result<BatchResults, StoreError> {
     let mut transaction = exclusive.begin().await?;
     let mut results = Vec::with_capacity(batch.len());
-    for append in batch {
-        match journal::append_in(&mut transaction, &append.entries).await {
+    for order in batch {
+        match write(&mut transaction, &order.work).await {
             Err(conflict @ StoreError::Conflict(_)) => results.push(Err(conflict)),
             Err(error) => return Err(error),
-            Ok(()) => results.push(Ok(())),
+            Ok(committed) => results.push(Ok(committed)),
         }
     }
-    transaction.commit().await?;
+    if results
+        .iter()
+        .any(|result| matches!(result, Ok(Committed::Written)))
+    {
+        transaction.commit().await?;
+    } else {
+        transaction.rollback().await?;
+    }
     Ok(results)
+}
+
+async fn write(transaction: &mut Transaction, work: &Work) -> Result<Committed, StoreError> {
+    match work {
+        Work::Entries(entries) => {
+            journal::append_in(transaction, entries).await?;
+            Ok(Committed::Written)
+        }
+        Work::Change(change, entries) => audit::write(transaction, change, entries).await,
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use postern_core::ports::AuditStore as _;
+
     use super::*;
     use crate::testing::{self, revocation_entry};
 
-    fn append(id: &str, reason: &str) -> (Append, oneshot::Receiver<Result<(), StoreError>>) {
+    type Answer = oneshot::Receiver<Result<Committed, StoreError>>;
+
+    fn order(work: Work) -> (Order, Answer) {
         let (answer, answered) = oneshot::channel();
+        (Order { work, answer }, answered)
+    }
+
+    fn append(id: &str, reason: &str) -> (Order, Answer) {
         let entries = Prepared::all(vec![revocation_entry(id, reason)]).unwrap();
-        (Append { entries, answer }, answered)
+        order(Work::Entries(entries))
+    }
+
+    /// A change with this entry that makes a case.
+    fn opening(case: &str, entry: &str, reason: &str) -> (Order, Answer) {
+        let change = Change {
+            cases: vec![testing::case(case, 1)],
+            ..Change::default()
+        };
+        let entries = Prepared::all(vec![revocation_entry(entry, reason)]).unwrap();
+        order(Work::Change(Box::new(change), entries))
     }
 
     #[tokio::test]
     async fn in_one_batch_everyone_gets_their_own_answer() {
         let (store, _directory) = testing::store().await;
-        let (first, first_answer) = append("01A", "x");
-        let (contradiction, contradiction_answer) = append("01A", "other");
-        let (last, last_answer) = append("01B", "x");
+        let (orders, answers): (Vec<_>, Vec<_>) = [
+            append("01A", "x"),
+            append("01A", "other"),
+            opening("C1", "01B", "x"),
+            opening("C1", "01C", "x"),
+            opening("C2", "01A", "other"),
+            opening("C3", "01A", "x"),
+            append("01D", "x"),
+        ]
+        .into_iter()
+        .unzip();
         let writer = store.writer().await.unwrap();
-        write_batch(&writer.exclusive, vec![first, contradiction, last]).await;
-        assert!(first_answer.await.unwrap().is_ok());
-        assert!(matches!(
-            contradiction_answer.await.unwrap(),
-            Err(StoreError::Conflict(_))
-        ));
-        assert!(last_answer.await.unwrap().is_ok());
-        assert_eq!(store.entries(0, 9).await.unwrap().len(), 2);
+        write_batch(&writer.exclusive, orders).await;
+        let mut said = Vec::new();
+        for answer in answers {
+            let answer = answer.await.unwrap();
+            said.push(answer.map_err(|error| matches!(error, StoreError::Conflict(_))));
+        }
+        let (written, stale, conflict) = (Ok(Committed::Written), Ok(Committed::Stale), Err(true));
+        assert_eq!(
+            said,
+            [
+                written, conflict, written, stale, conflict, written, written
+            ]
+        );
+        let entries = store.entries(0, 9).await.unwrap();
+        let ids: Vec<&str> = entries.iter().map(|stored| &*stored.entry.id).collect();
+        assert_eq!(ids, ["01A", "01B", "01D"]);
+        let mut cases = Vec::new();
+        for id in ["C1", "C2", "C3"] {
+            cases.push(store.case(id).await.unwrap().is_some());
+        }
+        assert_eq!(
+            cases,
+            [true, false, true],
+            "what failed left nothing behind"
+        );
     }
 
     #[tokio::test]
