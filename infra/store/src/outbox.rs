@@ -11,16 +11,14 @@ use postern_core::change::{Lane, Notification};
 use postern_core::entry::{Delivery, Entry, Record};
 use postern_core::image::shortened;
 use postern_core::ports::{Attempted, DueDelivery, Outbox, Queue, Unavailable};
+use sqlx::AssertSqlSafe;
 
 pub use self::dead::{DeadLetter, DeadLetters};
 use crate::error::StoreError;
 use crate::journal;
 use crate::prepared::Prepared;
-use crate::rows::{Transaction, json, micros, number, parse, text};
+use crate::rows::{ROWS_AT_ONCE, Transaction, json, micros, number, parse, places, text};
 use crate::store::{Store, TURN};
-
-/// Notifications that are routed in one transaction.
-const ROUTED_AT_ONCE: u32 = 500;
 
 type Outputs<'a> = &'a (dyn for<'n> Fn(&'n Notification) -> Vec<String> + Send + Sync);
 
@@ -79,23 +77,26 @@ impl Store {
             "SELECT id, lane, body FROM notifications WHERE routed = 0
              ORDER BY lane, at, id LIMIT $1",
         )
-        .bind(i64::from(ROUTED_AT_ONCE))
+        .bind(ROWS_AT_ONCE as i64)
         .fetch_all(&mut *transaction)
         .await?;
-        let mut routed = 0;
+        let (mut routed, mut deliveries) = (Vec::with_capacity(rows.len()), Vec::new());
         for (id, lane, body) in &rows {
             match parse::<Notification>("a notification", body) {
                 Ok(notification) => {
-                    let outputs = outputs(&notification);
-                    route_one(&mut transaction, &notification, *lane, &outputs).await?;
-                    routed += 1;
+                    let due = micros(notification.at);
+                    let outputs = outputs(&notification).into_iter();
+                    deliveries.extend(outputs.map(|output| (id, output, *lane, due)));
+                    routed.push(id);
                 }
                 // It stays where it is, and is seen as never delivered; the others go on.
                 Err(error) => tracing::error!(notification = %id, %error, "alert cannot be read"),
             }
         }
+        insert_deliveries(&mut transaction, &deliveries).await?;
+        mark_routed(&mut transaction, &routed).await?;
         transaction.commit().await?;
-        Ok(routed > 0 && rows.len() == ROUTED_AT_ONCE as usize)
+        Ok(!routed.is_empty() && rows.len() == ROWS_AT_ONCE)
     }
 
     /// A claim is no attempt: what was claimed and never sent, because the process ended, counts for
@@ -244,28 +245,39 @@ const fn rank(lane: Lane) -> i64 {
     }
 }
 
-async fn route_one(
+/// Writes that alerts are to be sent: alert, output, lane and time. What is there already stays.
+async fn insert_deliveries(
     transaction: &mut Transaction,
-    notification: &Notification,
-    lane: i64,
-    outputs: &[String],
+    deliveries: &[(&String, String, i64, i64)],
 ) -> Result<(), StoreError> {
-    for output in outputs {
-        sqlx::query(
-            "INSERT INTO deliveries (notification_id, output, lane, due_at) VALUES ($1, $2, $3, $4)
+    for some in deliveries.chunks(ROWS_AT_ONCE) {
+        let insert = format!(
+            "INSERT INTO deliveries (notification_id, output, lane, due_at) VALUES {}
              ON CONFLICT DO NOTHING",
-        )
-        .bind(&notification.id)
-        .bind(output)
-        .bind(lane)
-        .bind(micros(notification.at))
-        .execute(&mut **transaction)
-        .await?;
+            places(some.len(), 4)
+        );
+        let mut query = sqlx::query(AssertSqlSafe(insert));
+        for (id, output, lane, due) in some {
+            query = query.bind(*id).bind(output).bind(*lane).bind(*due);
+        }
+        query.execute(&mut **transaction).await?;
     }
-    sqlx::query("UPDATE notifications SET routed = 1 WHERE id = $1")
-        .bind(&notification.id)
-        .execute(&mut **transaction)
-        .await?;
+    Ok(())
+}
+
+async fn mark_routed(transaction: &mut Transaction, ids: &[&String]) -> Result<(), StoreError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let update = format!(
+        "UPDATE notifications SET routed = 1 WHERE id IN {}",
+        places(1, ids.len())
+    );
+    let mut query = sqlx::query(AssertSqlSafe(update));
+    for id in ids {
+        query = query.bind(*id);
+    }
+    query.execute(&mut **transaction).await?;
     Ok(())
 }
 
