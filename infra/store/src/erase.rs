@@ -5,7 +5,7 @@ use futures::TryStreamExt as _;
 use jiff::Timestamp;
 use postern_core::case::Case;
 use postern_core::entry::{Erasure, Record};
-use sqlx::{AssertSqlSafe, SqlSafeStr as _};
+use sqlx::{Any, AssertSqlSafe, Decode, Encode, SqlSafeStr as _, Type};
 
 use crate::error::StoreError;
 use crate::journal;
@@ -28,7 +28,8 @@ pub struct Forgotten {
     pub reason: String,
 }
 
-/// Tables whose `body` is JSON that may name a person, and what their rows are found by.
+/// Tables whose `body` is JSON that may name a person, out of which the name is taken, and what their rows
+/// are found by.
 const BODIES: [(&str, &str); 7] = [
     ("cases", "id"),
     ("findings", "id"),
@@ -39,7 +40,8 @@ const BODIES: [(&str, &str); 7] = [
     ("occurrences", "name"),
 ];
 
-/// Tables whose `raw` is bytes as they came.
+/// Tables whose `raw` is bytes as they came, which are emptied; what is said of them elsewhere, such as their
+/// hash, stays.
 const RAW: [(&str, &str); 3] = [
     ("seen_events", "event_key"),
     ("quarantine", "id"),
@@ -60,11 +62,13 @@ impl Store {
         refuse_if_open(&mut transaction, &name).await?;
         let texts = forget_texts(&mut transaction, &name).await?;
         let mut rows = forget_facts(&mut transaction, &name).await?;
-        for table in BODIES {
-            rows += rewrite(&mut transaction, table, &name).await?;
+        for (table, key) in BODIES {
+            let erased = |body: &String| name.erased_from(body);
+            rows += replace(&mut transaction, (table, key, "body"), erased).await?;
         }
-        for table in RAW {
-            rows += empty(&mut transaction, table, &name).await?;
+        for (table, key) in RAW {
+            let emptied = |raw: &Vec<u8>| name.is_in(&String::from_utf8_lossy(raw)).then(Vec::new);
+            rows += replace(&mut transaction, (table, key, "raw"), emptied).await?;
         }
         let uses = "UPDATE break_glass_uses SET caller = $1 WHERE lower(caller) = $2";
         rows += sqlx::query(uses)
@@ -200,61 +204,36 @@ async fn forget_facts(transaction: &mut Transaction, name: &Name) -> Result<u64,
     Ok(found.len() as u64)
 }
 
-/// Takes the name out of the JSON of a table.
-async fn rewrite(
+/// Replaces what a column holds wherever there is a replacement for it; gives the number of rows.
+async fn replace<V>(
     transaction: &mut Transaction,
-    (table, key): (&str, &str),
-    name: &Name,
-) -> Result<u64, StoreError> {
+    (table, key, column): (&str, &str, &str),
+    replacement: impl Fn(&V) -> Option<V>,
+) -> Result<u64, StoreError>
+where
+    V: for<'r> Decode<'r, Any> + for<'q> Encode<'q, Any> + Type<Any> + Clone + Send + Unpin,
+{
     let mut found = Vec::new();
-    let select = format!("SELECT {key}, body FROM {table}");
+    let select = format!("SELECT {key}, {column} FROM {table}");
     let mut rows =
-        sqlx::query_as::<_, (String, String)>(AssertSqlSafe(select)).fetch(&mut **transaction);
-    while let Some((id, body)) = rows.try_next().await? {
-        if let Some(erased) = name.erased_from(&body) {
-            found.push((id, erased));
+        sqlx::query_as::<_, (String, V)>(AssertSqlSafe(select)).fetch(&mut **transaction);
+    while let Some((id, value)) = rows.try_next().await? {
+        if let Some(value) = replacement(&value) {
+            found.push((id, value));
         }
     }
     drop(rows);
-    let update = format!("UPDATE {table} SET body = $2 WHERE {key} = $1");
+    let update = format!("UPDATE {table} SET {column} = $2 WHERE {key} = $1");
     let update = AssertSqlSafe(update).into_sql_str();
-    for (id, erased) in &found {
+    let count = found.len() as u64;
+    for (id, value) in found {
         sqlx::query(update.clone())
             .bind(id)
-            .bind(erased)
+            .bind(value)
             .execute(&mut **transaction)
             .await?;
     }
-    Ok(found.len() as u64)
-}
-
-/// Empties what came from outside and names the person; what is said of it elsewhere, such as its hash,
-/// stays.
-async fn empty(
-    transaction: &mut Transaction,
-    (table, key): (&str, &str),
-    name: &Name,
-) -> Result<u64, StoreError> {
-    let mut found = Vec::new();
-    let select = format!("SELECT {key}, raw FROM {table}");
-    let mut rows =
-        sqlx::query_as::<_, (String, Vec<u8>)>(AssertSqlSafe(select)).fetch(&mut **transaction);
-    while let Some((id, raw)) = rows.try_next().await? {
-        if name.is_in(&String::from_utf8_lossy(&raw)) {
-            found.push(id);
-        }
-    }
-    drop(rows);
-    let update = format!("UPDATE {table} SET raw = $2 WHERE {key} = $1");
-    let update = AssertSqlSafe(update).into_sql_str();
-    for id in &found {
-        sqlx::query(update.clone())
-            .bind(id)
-            .bind(&[][..])
-            .execute(&mut **transaction)
-            .await?;
-    }
-    Ok(found.len() as u64)
+    Ok(count)
 }
 
 #[cfg(test)]
