@@ -54,7 +54,7 @@ impl Data {
 
 /// Opens, or makes, the database of a data directory.
 pub(crate) async fn open_store(directory: &Path) -> Result<Store, Failure> {
-    Store::open_directory(directory).await.map_err(|error| {
+    Store::open_data(directory).await.map_err(|error| {
         Failure::undetermined(format_args!(
             "the data directory {}: {error}",
             directory.display()

@@ -28,7 +28,7 @@ pub async fn source(
     }
     if let Some(directory) = word.strip_prefix(STORE) {
         return Ok(Arc::new(
-            Store::open_directory_read_only(Path::new(directory)).await?,
+            Store::open_data_read_only(Path::new(directory)).await?,
         ));
     }
     if let ("store", Some(store)) = (word, store) {
@@ -53,7 +53,7 @@ pub async fn sink(
     registry: &Arc<Registry>,
 ) -> Result<Arc<dyn AttestationSink>, WiringError> {
     if let Some(directory) = word.strip_prefix(STORE) {
-        return Ok(Arc::new(Store::open_directory(Path::new(directory)).await?));
+        return Ok(Arc::new(Store::open_data(Path::new(directory)).await?));
     }
     match (word, store) {
         ("registry", _) => Ok(Arc::new(RegistryAttestations::new(Arc::clone(registry)))),

@@ -89,17 +89,17 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::open`].
-    pub async fn open_directory(directory: &Path) -> Result<Self, StoreError> {
+    pub async fn open_data(directory: &Path) -> Result<Self, StoreError> {
         let store = Self::unopened(Place::of_data(directory)?, Access::default());
         store.connections().await?;
         Ok(store)
     }
 
-    /// As [`Store::open_directory`], of a database that is there, and only to read it.
+    /// As [`Store::open_data`], of a database that is there, and only to read it.
     ///
     /// # Errors
     /// As [`Store::open_read_only`].
-    pub async fn open_directory_read_only(directory: &Path) -> Result<Self, StoreError> {
+    pub async fn open_data_read_only(directory: &Path) -> Result<Self, StoreError> {
         let store = Self::unopened(Place::of_data(directory)?, Access::Read);
         store.connections().await?;
         Ok(store)

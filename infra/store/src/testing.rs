@@ -34,7 +34,7 @@ pub(crate) async fn store() -> (Store, TempDir) {
 /// As [`store`], and always SQLite.
 pub(crate) async fn sqlite() -> (Store, TempDir) {
     let directory = tempfile::tempdir().unwrap();
-    let store = Store::open_directory(directory.path()).await.unwrap();
+    let store = Store::open_data(directory.path()).await.unwrap();
     (store, directory)
 }
 

@@ -42,7 +42,7 @@ fn main() {
 
 async fn grow(most: u32) {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let store = Store::open_directory(folder.path()).await.unwrap();
+    let store = Store::open_data(folder.path()).await.unwrap();
     println!(
         "{:>9} {:>10} {:>10} {:>10} {:>10} {:>8} {:>11} {:>9}",
         "entries", "append", "take in", "prove", "read", "ratio", "verify", "hashes"

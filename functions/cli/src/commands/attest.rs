@@ -279,7 +279,7 @@ mod tests {
         let name = "projects/demo-project/attestors/built-by-ci";
         let again = world.attest(IMAGE, name, &key).await.unwrap();
         assert_eq!(again, Stored::AlreadyThere(created.clone()));
-        let store = Store::open_directory(&world.folder.path().join("data"))
+        let store = Store::open_data(&world.folder.path().join("data"))
             .await
             .unwrap();
         let image = ImageReference::parse(IMAGE).unwrap();
@@ -311,7 +311,7 @@ mod tests {
             try: sign with a key of projects/demo-project/attestors/built-by-ci, or add this key's public half to it
             ");
         });
-        let store = Store::open_directory(&world.folder.path().join("data"))
+        let store = Store::open_data(&world.folder.path().join("data"))
             .await
             .unwrap();
         let image = ImageReference::parse(IMAGE).unwrap();

@@ -33,7 +33,7 @@ type Seen = Arc<SyncMutex<Vec<String>>>;
 
 async fn lookout(directory: &Path) -> (Lookout, Seen) {
     let seen = Seen::default();
-    let store = Store::open_directory(directory).await.unwrap();
+    let store = Store::open_data(directory).await.unwrap();
     let took = (Arc::clone(&seen), store.clone());
     let take = move |found| {
         let (seen, store) = took.clone();

@@ -30,7 +30,7 @@ async fn other_process(directory: &TempDir) -> sqlx::SqliteConnection {
 async fn a_store_is_made_from_nothing_and_opened_again() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("a/b");
-    let store = Store::open_directory(&data).await.unwrap();
+    let store = Store::open_data(&data).await.unwrap();
     store
         .append(vec![revocation_entry("01A", "x")])
         .await
@@ -117,7 +117,7 @@ async fn two_processes_may_make_the_same_store_at_once() {
 async fn a_read_only_store_is_read_and_never_written() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");
-    let missing = Store::open_directory_read_only(&data).await.unwrap_err();
+    let missing = Store::open_data_read_only(&data).await.unwrap_err();
     assert!(matches!(missing, StoreError::Missing(_)), "{missing}");
     assert!(!data.exists());
 

@@ -18,7 +18,7 @@ pub(super) async fn inspect(
     runtime: Option<&dyn Runtime>,
 ) -> Inspection {
     let place = directory.display();
-    let store = Store::open_directory_read_only(directory).await;
+    let store = Store::open_data_read_only(directory).await;
     let store = store.map_err(|error| format!("the data directory {place}: {error}"));
     inspection::inspect(target, store, runtime, PATIENCE).await
 }

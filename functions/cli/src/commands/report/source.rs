@@ -53,7 +53,7 @@ pub(super) fn read_log(
 /// Opens the data directory, which is not changed.
 pub(super) async fn open(args: &DataArgs) -> Result<Store, Failure> {
     let directory = args.data.display();
-    Store::open_directory_read_only(&args.data)
+    Store::open_data_read_only(&args.data)
         .await
         .map_err(|error| match error {
             StoreError::Missing(_) => Failure::mistake(format_args!(

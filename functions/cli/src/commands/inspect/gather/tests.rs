@@ -47,7 +47,7 @@ fn decision(id: &str, day: u8, digit: &str, verdict: &str, why: Option<&str>) ->
 
 async fn directory() -> TempDir {
     let directory = tempfile::tempdir().unwrap();
-    let store = Store::open_directory(directory.path()).await.unwrap();
+    let store = Store::open_data(directory.path()).await.unwrap();
     store
         .append(vec![
             decision("01A", 1, "a", "CONFORMANT", None),
