@@ -175,6 +175,9 @@ impl Auditor {
     /// # Errors
     /// As [`Self::receive`].
     pub async fn record(&self, entry: &Entry) -> Result<Received, Unavailable> {
+        if let Record::TrustChange(change) = &entry.record {
+            return self.receive_own(&change.audit_entry).await;
+        }
         if journal::findings_of_entry(&self.catalogue, entry).is_empty() {
             return Ok(Received::Recorded(0));
         }
@@ -187,6 +190,15 @@ impl Auditor {
     /// As [`Self::receive`]. The entry stays in the spool until this is `Ok`.
     pub async fn take_in(&self, entry: &Entry) -> Result<Received, Unavailable> {
         self.take_entry(entry, true).await
+    }
+
+    /// Takes in what the trust function tells of itself: whatever project it is of, it is expected.
+    async fn receive_own(&self, audit_entry: &str) -> Result<Received, Unavailable> {
+        let raw = audit_entry.as_bytes();
+        match parse::event(raw, Form::LogEntry) {
+            Ok(event) => self.receive_event(event, raw).await,
+            Err(reason) => self.quarantine(raw, "trust", &reason).await,
+        }
     }
 
     fn expected(&self, event: AuditEvent) -> Result<AuditEvent, Unreadable> {

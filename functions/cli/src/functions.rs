@@ -25,6 +25,7 @@ use postern_host::environment::Environment;
 use postern_host::problem::Problem;
 use postern_host::telemetry::{self, Readiness};
 use postern_notifier::{Notifier, Tally};
+use postern_trust::{Trust, TrustParts};
 use postern_wiring::{Adapters, Found, Looked, Lookout, outage};
 use serde::Serialize;
 
@@ -38,6 +39,8 @@ pub(crate) enum Function {
     Gate,
     /// Signs attestations.
     Attestor,
+    /// Keeps policies, attestors and attestations, behind Google's own APIs.
+    Trust,
     /// Takes audit events in, and keeps cases.
     Auditor,
     /// Delivers alerts.
@@ -45,7 +48,13 @@ pub(crate) enum Function {
 }
 
 impl Function {
-    pub(crate) const ALL: [Self; 4] = [Self::Gate, Self::Attestor, Self::Auditor, Self::Notifier];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Gate,
+        Self::Attestor,
+        Self::Trust,
+        Self::Auditor,
+        Self::Notifier,
+    ];
 }
 
 /// The functions of one process, assembled.
@@ -128,6 +137,7 @@ pub(crate) async fn assemble(
                 postern_attestor::router(Arc::new(attestor(config, &adapters, environment).await?)),
                 config.auth.attestor.as_ref(),
             )?,
+            Function::Trust => trust_routes(config, &adapters)?,
             Function::Auditor => auditor_routes(config, &adapters, &auditor)?,
             // Its one path is that of all.
             Function::Notifier => Router::new(),
@@ -169,6 +179,7 @@ pub(crate) fn accesses<'a>(
             Function::Gate if by_certificate => {}
             Function::Gate => accesses.push(("gate", config.auth.gate.as_ref())),
             Function::Attestor => accesses.push(("attestor", config.auth.attestor.as_ref())),
+            Function::Trust => accesses.push(("trust", config.auth.trust.as_ref())),
             Function::Auditor => {
                 accesses.push(("auditor", config.auth.auditor.as_ref()));
                 accesses.push(("cases", config.auth.cases.as_ref()));
@@ -326,6 +337,20 @@ fn sources(
         Arc::new(adapters.store.clone()),
         &config.audit,
     ))
+}
+
+/// What stands in front answers as Google's APIs do, too.
+fn trust_routes(config: &Config, adapters: &Adapters) -> Result<Router, Failure> {
+    let trust = Trust::new(TrustParts {
+        store: Arc::new(adapters.store.clone()),
+        owners: config.trust.owners.clone(),
+        numbers: config.projects.clone(),
+    });
+    let routes = guarded(
+        postern_trust::router(Arc::new(trust)),
+        config.auth.trust.as_ref(),
+    )?;
+    Ok(postern_trust::as_google(routes))
 }
 
 fn auditor_routes(

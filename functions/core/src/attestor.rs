@@ -108,6 +108,33 @@ pub struct Attestor {
     pub update_time: Option<jiff::Timestamp>,
 }
 
+/// An attestor as the trust function keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PinnedAttestor {
+    /// The resource, with every key's id.
+    pub attestor: Attestor,
+    /// When its note was made, if that was there: a note that was deleted and made again is another one,
+    /// to which others may attach.
+    pub note_created: Option<jiff::Timestamp>,
+}
+
+impl PinnedAttestor {
+    /// Why its note, made at that time, or not there, is not the one that it was made for.
+    pub fn wrong_note(&self, created: Option<jiff::Timestamp>) -> Option<String> {
+        let pinned = self.note_created?;
+        let note = &self.attestor.user_owned_grafeas_note.note_reference;
+        let name = &self.attestor.name;
+        match created {
+            Some(created) if created == pinned => None,
+            Some(created) => Some(format!(
+                "{note} was deleted and made again at {created}: it is not the note that {name} was made for"
+            )),
+            None => Some(format!("{note}, the note of {name}, was deleted")),
+        }
+    }
+}
+
 /// A Container Analysis note owned by the user, and the public keys that attest to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -46,6 +46,8 @@ pub enum Record {
     Signing(Signing),
     /// An output confirmed an alert.
     Delivery(Delivery),
+    /// The trust chain was changed.
+    TrustChange(TrustChange),
     /// What was known of a person was erased.
     Erasure(Erasure),
     /// What was older than it had to be kept was let go.
@@ -65,6 +67,7 @@ impl Record {
             Self::Unrevocation(_) => "UNREVOCATION",
             Self::Signing(_) => "SIGNING",
             Self::Delivery(_) => "DELIVERY",
+            Self::TrustChange(_) => "TRUST_CHANGE",
             Self::Erasure(_) => "ERASURE",
             Self::Pruning(_) => "PRUNING",
         }
@@ -134,6 +137,19 @@ pub struct Delivery {
     pub case_id: String,
     /// The output's name.
     pub output: String,
+}
+
+/// The trust chain was changed by a call of its API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TrustChange {
+    /// The method, as Google's audit log names it.
+    pub method: String,
+    /// The resource that was written, such as `projects/P/policy`.
+    pub resource: String,
+    /// The audit-log entry (`LogEntry`, JSON) that says who called with what. It is kept as one of the
+    /// texts that may be erased.
+    pub audit_entry: String,
 }
 
 /// What was known of a person was erased. Who that was is not said.

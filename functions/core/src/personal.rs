@@ -7,8 +7,9 @@ use sha2::{Digest as _, Sha256};
 
 /// Keys whose values name a person or where they were, or that people write freely. Their values are
 /// texts or lists of texts.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "actors",
+    "auditEntry",
     "by",
     "comment",
     "declaredBy",

@@ -12,6 +12,7 @@ mod cases;
 mod estate;
 mod fetcher;
 mod ledger;
+mod resources;
 mod runtime;
 mod sources;
 
@@ -30,6 +31,9 @@ pub use self::estate::{
 };
 pub use self::fetcher::Fetcher;
 pub use self::ledger::{Head, Inclusion, Leaf, LedgerStore};
+pub use self::resources::{
+    OccurrenceWrite, OccurrencesOf, Resource, ResourceStore, ResourceWrite, Wrote,
+};
 pub use self::runtime::{RunningRevision, Runtime, RuntimeState};
 use crate::attestor::{Attestor, AttestorName, NoteName};
 use crate::case::{Case, Drill};

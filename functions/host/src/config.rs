@@ -11,6 +11,7 @@ mod ledger;
 mod output;
 mod registry;
 mod route;
+mod trust;
 
 use postern_core::attestor::ProjectNumbers;
 use serde::Deserialize;
@@ -25,6 +26,7 @@ pub use ledger::{Ledger, LedgerAnchor};
 pub use output::{BodyFormat, Endpoint, Hook, Mail, Output, OutputKind, PAGER_DUTY};
 pub use registry::{Credential, Registry};
 pub use route::{OneOrMore, Route, RouteMatch, Silence};
+pub use trust::Trust;
 
 /// The whole configuration. Every key has a default: an empty file is the embedded set-up.
 #[derive(Debug, Clone, Deserialize)]
@@ -58,6 +60,8 @@ pub struct Config {
     pub registries: Vec<Registry>,
     /// What the attestor function signs.
     pub attestor: Attestor,
+    /// Who owns the trust function.
+    pub trust: Trust,
     /// What the auditor believes, and what is ours.
     pub audit: Audit,
     /// How cases are walked.
@@ -94,6 +98,7 @@ impl Default for Config {
             break_glass: BreakGlass::default(),
             registries: Vec::new(),
             attestor: Attestor::default(),
+            trust: Trust::default(),
             audit: Audit::default(),
             cases: Cases::default(),
             owners: None,

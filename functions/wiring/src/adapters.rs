@@ -42,7 +42,8 @@ impl Adapters {
             sources.push(source(word, Some(&store), &registry).await?);
         }
         let attestors: Vec<String> = config.attestors.iter().cloned().collect();
-        let trust = trust(config.policy.as_deref(), &attestors, &config.projects)?;
+        let policy = config.policy.as_deref();
+        let trust = trust(policy, &attestors, &config.projects, Some(&store))?;
         let spool = config.gate.spool.as_ref().map(PathBuf::from);
         let spool = spool.unwrap_or_else(|| store.spool_directory());
         let spool = Spool::open(&spool).map_err(WiringError::mistake)?;

@@ -3,14 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use postern_core::attestor::ProjectNumbers;
+use async_trait::async_trait;
+use postern_core::attestor::{Attestor, AttestorName, ProjectNumbers};
 use postern_core::policy::Policy;
-use postern_core::ports::TrustMaterial;
+use postern_core::ports::{SourcedPolicy, TrustMaterial, Unavailable};
+use postern_store::Store;
 use postern_store::files::TrustFiles;
 
 use crate::WiringError;
 
-/// Policy and attestors from the files that the words name.
+/// Policy and attestors: from the files that the words name; where none is named, as the trust function keeps
+/// them in the store.
 ///
 /// # Errors
 /// If a file is missing or wrong, or a word names something that this version cannot read.
@@ -18,6 +21,7 @@ pub fn trust(
     policy: Option<&str>,
     attestors: &[String],
     projects: &ProjectNumbers,
+    store: Option<&Store>,
 ) -> Result<Arc<dyn TrustMaterial>, WiringError> {
     if let Some(name) = policy
         .into_iter()
@@ -29,12 +33,42 @@ pub fn trust(
              (gcloud container binauthz policy export, … attestors describe) and name the file"
         )));
     }
-    let attestors: Vec<PathBuf> = attestors.iter().map(PathBuf::from).collect();
-    Ok(Arc::new(TrustFiles::open(
-        policy.map(Path::new),
-        &attestors,
-        projects.clone(),
-    )?))
+    let paths: Vec<PathBuf> = attestors.iter().map(PathBuf::from).collect();
+    let files = TrustFiles::open(policy.map(Path::new), &paths, projects.clone())?;
+    Ok(match store {
+        Some(store) if policy.is_none() || attestors.is_empty() => Arc::new(FilesOrStore {
+            policy: policy.is_some(),
+            attestors: !attestors.is_empty(),
+            files,
+            store: store.clone(),
+        }),
+        _ => Arc::new(files),
+    })
+}
+
+/// What is named is read from files, and from nowhere else; the rest from the store.
+struct FilesOrStore {
+    policy: bool,
+    attestors: bool,
+    files: TrustFiles,
+    store: Store,
+}
+
+#[async_trait]
+impl TrustMaterial for FilesOrStore {
+    async fn policy(&self, project: Option<&str>) -> Result<Option<SourcedPolicy>, Unavailable> {
+        match self.policy {
+            true => self.files.policy(project).await,
+            false => self.store.policy(project).await,
+        }
+    }
+
+    async fn attestor(&self, name: &AttestorName) -> Result<Option<Attestor>, Unavailable> {
+        match self.attestors {
+            true => self.files.attestor(name).await,
+            false => self.store.attestor(name).await,
+        }
+    }
 }
 
 /// The system policy: a user's file, or the built-in one.

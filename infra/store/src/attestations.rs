@@ -149,24 +149,11 @@ impl Store {
         occurrence.name = Some(name.clone());
         occurrence.kind = Some(ATTESTATION.to_owned());
         occurrence.create_time = Some(now);
-        sqlx::query(
-            "INSERT INTO occurrences
-                 (name, note, note_id, digest, payload_sha256, payload_sha384, payload_sha512,
-                  key_ids, created_at, body)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        )
-        .bind(name)
-        .bind(&statement.note)
-        .bind(&occurrence.note_name.id)
-        .bind(&statement.digest)
-        .bind(&statement.payload_sha256)
-        .bind(&statement.payload_sha384)
-        .bind(&statement.payload_sha512)
-        .bind(&statement.key_ids)
-        .bind(micros(now))
-        .bind(json("an occurrence", &occurrence)?)
-        .execute(&mut *transaction)
-        .await?;
+        let body = json("an occurrence", &occurrence)?;
+        let note_id = &occurrence.note_name.id;
+        statement
+            .insert(&mut transaction, &name, note_id, micros(now), &body)
+            .await?;
         transaction.commit().await?;
         Ok(Stored::Created(occurrence))
     }
@@ -178,18 +165,59 @@ fn all(bodies: &[String]) -> Result<Vec<Occurrence>, StoreError> {
 }
 
 /// What makes two occurrences the same statement.
-struct Statement {
+pub(crate) struct Statement {
     note: String,
     digest: String,
     payload_sha256: String,
     key_ids: String,
     /// By what else a key's log may name the payload; no part of what makes it the same.
-    payload_sha384: String,
-    payload_sha512: String,
+    payload_sha384: Option<String>,
+    payload_sha512: Option<String>,
 }
 
 impl Statement {
-    fn of(occurrence: &Occurrence) -> Result<Self, String> {
+    pub(crate) async fn insert(
+        &self,
+        transaction: &mut Transaction,
+        name: &str,
+        note_id: &str,
+        created: i64,
+        body: &str,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO occurrences
+                 (name, note, note_id, digest, payload_sha256, payload_sha384, payload_sha512,
+                  key_ids, created_at, body)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        )
+        .bind(name)
+        .bind(&self.note)
+        .bind(note_id)
+        .bind(&self.digest)
+        .bind(&self.payload_sha256)
+        .bind(&self.payload_sha384)
+        .bind(&self.payload_sha512)
+        .bind(&self.key_ids)
+        .bind(created)
+        .bind(body)
+        .execute(&mut **transaction)
+        .await?;
+        Ok(())
+    }
+
+    /// What an occurrence says that is no attestation: by its name, it is the same as no other.
+    pub(crate) fn unsigned(name: &str, note: &NoteName, digest: Option<Digest>) -> Self {
+        Self {
+            note: note.to_string(),
+            digest: digest.map(|digest| digest.to_string()).unwrap_or_default(),
+            payload_sha256: String::new(),
+            key_ids: name.to_owned(),
+            payload_sha384: None,
+            payload_sha512: None,
+        }
+    }
+
+    pub(crate) fn of(occurrence: &Occurrence) -> Result<Self, String> {
         let uri = &occurrence.resource_uri;
         let image = ImageReference::parse_artifact_url(uri)
             .map_err(|error| format!("the occurrence is about no image: {error}"))?;
@@ -208,8 +236,8 @@ impl Statement {
             digest: digest.to_string(),
             payload_sha256,
             key_ids: key_ids(attestation),
-            payload_sha384,
-            payload_sha512,
+            payload_sha384: Some(payload_sha384),
+            payload_sha512: Some(payload_sha512),
         })
     }
 
@@ -227,7 +255,10 @@ impl Statement {
         Ok(added.rows_affected() > 0)
     }
 
-    async fn find(&self, transaction: &mut Transaction) -> Result<Option<Occurrence>, StoreError> {
+    pub(crate) async fn find(
+        &self,
+        transaction: &mut Transaction,
+    ) -> Result<Option<Occurrence>, StoreError> {
         let body: Option<String> = sqlx::query_scalar(
             "SELECT body FROM occurrences
              WHERE note = $1 AND digest = $2 AND payload_sha256 = $3 AND key_ids = $4",

@@ -194,6 +194,18 @@ const TABLES: &[Table] = &[
         order: "name",
     },
     Table {
+        name: "resources",
+        columns: &[
+            Text("name"),
+            Text("collection"),
+            Number("revision"),
+            Number("created_at"),
+            Number("updated_at"),
+            Text("body"),
+        ],
+        order: "name",
+    },
+    Table {
         name: "facts",
         columns: &[Text("fact_key"), Text("source"), Number("at"), Text("body")],
         order: "rowid",

@@ -30,7 +30,7 @@ pub struct Forgotten {
 
 /// Tables whose `body` is JSON that may name a person, out of which the name is taken, and what their rows
 /// are found by.
-const BODIES: [(&str, &str); 7] = [
+const BODIES: [(&str, &str); 8] = [
     ("cases", "id"),
     ("findings", "id"),
     ("notifications", "id"),
@@ -38,6 +38,7 @@ const BODIES: [(&str, &str); 7] = [
     ("expectations", "id"),
     ("revocations", "what"),
     ("occurrences", "name"),
+    ("resources", "name"),
 ];
 
 /// Tables whose `raw` is bytes as they came, which are emptied; what is said of them elsewhere, such as their

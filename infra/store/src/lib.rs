@@ -24,10 +24,12 @@ mod personal;
 mod prepared;
 mod prune;
 mod reconciled;
+mod resources;
 mod revocations;
 mod rows;
 pub mod spool;
 mod store;
+mod trust;
 mod writer;
 
 #[cfg(test)]

@@ -117,7 +117,7 @@ async fn attestor(args: &Args, config: &Config) -> Result<Attestor, Failure> {
                 .remedy("name the attestor's file with --attestors FILE"),
         );
     }
-    let trust = postern_wiring::trust(None, &files, &config.projects)?;
+    let trust = postern_wiring::trust(None, &files, &config.projects, None)?;
     let name = full_name(&args.attestor, &files)?;
     let found = trust.attestor(&name).await.map_err(Failure::undetermined)?;
     found.ok_or_else(|| {

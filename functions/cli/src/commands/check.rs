@@ -147,7 +147,7 @@ async fn prepare(args: &Args) -> Result<(Gate, DeployRequest), Failure> {
     let mut resolver = Resolver::new(Arc::clone(&registry), beside_the_image);
     let request = request(args, &mut resolver)?;
     let parts = GateParts {
-        trust: postern_wiring::trust(Some(&args.policy), &args.attestors, &config.projects)?,
+        trust: postern_wiring::trust(Some(&args.policy), &args.attestors, &config.projects, None)?,
         resolver: Arc::new(resolver),
         sources: sources(args, &data, &registry).await?,
         revocations: data.clone(),

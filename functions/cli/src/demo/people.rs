@@ -98,6 +98,7 @@ impl SignIn {
                 (ONCALL, &[Right::Decide, Right::BreakGlass]),
             ]),
             attestor: may(&[(CI, &[Right::Attest])]),
+            trust: None,
             auditor: may(&[(PUSH, &[Right::Ingest])]),
             cases: may(&[
                 (ONCALL, &[Right::View, Right::Respond]),

@@ -15,6 +15,8 @@ pub struct Auth {
     pub gate: Option<Access>,
     /// Who may ask for attestations.
     pub attestor: Option<Access>,
+    /// Who may speak to the trust function. What they may do there its IAM bindings say, whatever `may` says.
+    pub trust: Option<Access>,
     /// Who may deliver events.
     pub auditor: Option<Access>,
     /// Who may read and walk cases.

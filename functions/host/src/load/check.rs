@@ -50,9 +50,15 @@ fn listen(config: &Config, findings: &mut Findings) {
         return findings.push((at("listen"), message));
     };
     let auth = &config.auth;
-    let nobody = [&auth.gate, &auth.attestor, &auth.auditor, &auth.cases]
-        .iter()
-        .all(|a| a.is_none());
+    let nobody = [
+        &auth.gate,
+        &auth.attestor,
+        &auth.trust,
+        &auth.auditor,
+        &auth.cases,
+    ]
+    .iter()
+    .all(|a| a.is_none());
     let certificates = config
         .gate
         .tls

@@ -19,6 +19,7 @@ pub(super) fn check(auth: &Auth, platform: Platform, findings: &mut Findings) {
     let functions = [
         ("gate", &auth.gate),
         ("attestor", &auth.attestor),
+        ("trust", &auth.trust),
         ("auditor", &auth.auditor),
         ("cases", &auth.cases),
     ];

@@ -1,0 +1,229 @@
+//! The table of what is served: which path is which action, and which permission it takes.
+
+use postern_core::attestor::{AttestorName, NoteName};
+
+use crate::call::Call;
+use crate::error::{ApiError, Code};
+
+/// What a call asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) action: Action,
+    /// What it is asked of, and what permissions are looked for at.
+    pub(crate) resource: String,
+    /// What the caller needs; `None`: everybody may ask.
+    pub(crate) permission: Option<String>,
+}
+
+/// What is done. The texts are projects' ids, or occurrences' names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Action {
+    Project(String),
+    Service { project: String, service: String },
+    Policy(String),
+    UpdatePolicy(String),
+    Attestors(String),
+    CreateAttestor(String),
+    Attestor(AttestorName),
+    UpdateAttestor(AttestorName),
+    DeleteAttestor(AttestorName),
+    Validate(AttestorName),
+    Notes(String),
+    CreateNote(String),
+    CreateNotes(String),
+    Note(NoteName),
+    UpdateNote(NoteName),
+    DeleteNote(NoteName),
+    OccurrencesOnNote(NoteName),
+    Occurrences(String),
+    CreateOccurrence(String),
+    CreateOccurrences(String),
+    Occurrence(String),
+    NoteOfOccurrence(String),
+    UpdateOccurrence(String),
+    DeleteOccurrence(String),
+    IamPolicy,
+    SetIamPolicy,
+    TestIamPermissions,
+}
+
+/// # Errors
+/// `UNIMPLEMENTED` if that is not served.
+pub(crate) fn asked(call: &Call) -> Result<Asked, ApiError> {
+    let segments: Vec<&str> = call.segments.iter().map(String::as_str).collect();
+    if let [project, path @ ..] = &segments[..]
+        && !project.is_empty()
+    {
+        let verb = call.verb.as_deref();
+        let found = match verb {
+            Some("getIamPolicy" | "setIamPolicy" | "testIamPermissions") => iam(call, path),
+            _ => action(call.method.as_str(), project, path, verb),
+        };
+        if let Some((action, permission)) = found {
+            return Ok(Asked {
+                resource: resource(&action, &segments),
+                action,
+                permission,
+            });
+        }
+    }
+    Err(unknown(call))
+}
+
+fn action(
+    method: &str,
+    project: &str,
+    path: &[&str],
+    verb: Option<&str>,
+) -> Option<(Action, Option<String>)> {
+    let p = || project.to_owned();
+    let attestor = |id: &str| AttestorName {
+        project: p(),
+        id: id.to_owned(),
+    };
+    let note = |id: &str| NoteName {
+        project: p(),
+        id: id.to_owned(),
+    };
+    let occurrence = |id: &str| format!("projects/{project}/occurrences/{id}");
+    let (action, permission) = match (method, path, verb) {
+        ("GET", [], None) => (Action::Project(p()), "resourcemanager.projects.get"),
+        ("GET", ["services", service], None) => {
+            let service = (*service).to_owned();
+            (
+                Action::Service {
+                    project: p(),
+                    service,
+                },
+                "serviceusage.services.get",
+            )
+        }
+        ("GET", ["policy"], None) => (Action::Policy(p()), "binaryauthorization.policy.get"),
+        ("PUT", ["policy"], None) => (
+            Action::UpdatePolicy(p()),
+            "binaryauthorization.policy.update",
+        ),
+        ("GET", ["attestors"], None) => {
+            (Action::Attestors(p()), "binaryauthorization.attestors.list")
+        }
+        ("POST", ["attestors"], None) => (
+            Action::CreateAttestor(p()),
+            "binaryauthorization.attestors.create",
+        ),
+        ("GET", ["attestors", id], None) => (
+            Action::Attestor(attestor(id)),
+            "binaryauthorization.attestors.get",
+        ),
+        ("PUT", ["attestors", id], None) => (
+            Action::UpdateAttestor(attestor(id)),
+            "binaryauthorization.attestors.update",
+        ),
+        ("DELETE", ["attestors", id], None) => (
+            Action::DeleteAttestor(attestor(id)),
+            "binaryauthorization.attestors.delete",
+        ),
+        ("POST", ["attestors", id], Some("validateAttestationOccurrence")) => (
+            Action::Validate(attestor(id)),
+            "binaryauthorization.attestors.verifyImageAttested",
+        ),
+        ("GET", ["notes"], None) => (Action::Notes(p()), "containeranalysis.notes.list"),
+        ("POST", ["notes"], None) => (Action::CreateNote(p()), "containeranalysis.notes.create"),
+        ("POST", ["notes"], Some("batchCreate")) => {
+            (Action::CreateNotes(p()), "containeranalysis.notes.create")
+        }
+        ("GET", ["notes", id], None) => (Action::Note(note(id)), "containeranalysis.notes.get"),
+        ("PATCH", ["notes", id], None) => (
+            Action::UpdateNote(note(id)),
+            "containeranalysis.notes.update",
+        ),
+        ("DELETE", ["notes", id], None) => (
+            Action::DeleteNote(note(id)),
+            "containeranalysis.notes.delete",
+        ),
+        ("GET", ["notes", id, "occurrences"], None) => (
+            Action::OccurrencesOnNote(note(id)),
+            "containeranalysis.notes.listOccurrences",
+        ),
+        ("GET", ["occurrences"], None) => (
+            Action::Occurrences(p()),
+            "containeranalysis.occurrences.list",
+        ),
+        ("POST", ["occurrences"], None) => (
+            Action::CreateOccurrence(p()),
+            "containeranalysis.occurrences.create",
+        ),
+        ("POST", ["occurrences"], Some("batchCreate")) => (
+            Action::CreateOccurrences(p()),
+            "containeranalysis.occurrences.create",
+        ),
+        ("GET", ["occurrences", id], None) => (
+            Action::Occurrence(occurrence(id)),
+            "containeranalysis.occurrences.get",
+        ),
+        ("GET", ["occurrences", id, "notes"], None) => (
+            Action::NoteOfOccurrence(occurrence(id)),
+            "containeranalysis.occurrences.get",
+        ),
+        ("PATCH", ["occurrences", id], None) => (
+            Action::UpdateOccurrence(occurrence(id)),
+            "containeranalysis.occurrences.update",
+        ),
+        ("DELETE", ["occurrences", id], None) => (
+            Action::DeleteOccurrence(occurrence(id)),
+            "containeranalysis.occurrences.delete",
+        ),
+        _ => return None,
+    };
+    Some((action, Some(permission.to_owned())))
+}
+
+/// The IAM methods, alike for everything that has bindings.
+fn iam(call: &Call, path: &[&str]) -> Option<(Action, Option<String>)> {
+    let of = match path {
+        [] => "resourcemanager.projects",
+        ["policy"] => "binaryauthorization.policy",
+        ["attestors", _] => "binaryauthorization.attestors",
+        ["notes", _] => "containeranalysis.notes",
+        ["occurrences", _] => "containeranalysis.occurrences",
+        _ => return None,
+    };
+    match (call.method.as_str(), call.verb.as_deref()) {
+        ("GET" | "POST", Some("getIamPolicy")) => {
+            Some((Action::IamPolicy, Some(format!("{of}.getIamPolicy"))))
+        }
+        ("POST", Some("setIamPolicy")) => {
+            Some((Action::SetIamPolicy, Some(format!("{of}.setIamPolicy"))))
+        }
+        ("POST", Some("testIamPermissions")) => Some((Action::TestIamPermissions, None)),
+        _ => None,
+    }
+}
+
+/// Where the permission is looked for: at the resource itself; for a list and for what is yet to be, at the
+/// project; for occurrences on a note, at the note.
+fn resource(action: &Action, segments: &[&str]) -> String {
+    let behind = match (action, segments.len()) {
+        (Action::Policy(_) | Action::UpdatePolicy(_), _) => 2,
+        (Action::IamPolicy | Action::SetIamPolicy | Action::TestIamPermissions, length) => length,
+        (Action::Service { .. }, _) | (_, ..=2) => 1,
+        _ => 3,
+    };
+    format!(
+        "projects/{}",
+        segments[..behind.min(segments.len())].join("/")
+    )
+}
+
+fn unknown(call: &Call) -> ApiError {
+    let path = postern_core::image::shortened(&call.segments.join("/"));
+    let verb = call
+        .verb
+        .as_ref()
+        .map(|verb| format!(":{verb}"))
+        .unwrap_or_default();
+    let message = format!(
+        "{} /{}/projects/{path}{verb} is not served here",
+        call.method, call.version
+    );
+    ApiError::new(Code::Unimplemented, message)
+}

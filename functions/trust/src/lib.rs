@@ -1,0 +1,30 @@
+//! The trust function: Binary Authorization's and Container Analysis's own APIs over the store, so that
+//! `gcloud` and Terraform work against it unchanged.
+//!
+//! * [`router`] answers Google's paths, v1 and v1beta1 (and v1alpha2 where `gcloud` uses it).
+//! * [`Trust`] is the function: who may call, what is kept, and what is told of it. The bindings that are
+//!   stored are the bindings that are enforced.
+//! * Every write stands in the journal together with its audit-log entry, from which the auditor watches
+//!   over the trust chain.
+
+mod asked;
+mod attestors;
+mod audit;
+mod body;
+mod call;
+mod error;
+mod filter;
+mod http;
+mod iam;
+mod notes;
+mod occurrences;
+mod page;
+mod policy;
+mod projects;
+mod roles;
+mod trust;
+mod validate;
+
+pub use error::{ApiError, Code};
+pub use http::{as_google, router};
+pub use trust::{Trust, TrustParts};
