@@ -19,7 +19,10 @@ pub(crate) struct Asked {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Action {
     Project(String),
+    Services(String),
+    EnableServices(String),
     Service { project: String, service: String },
+    EnableService { project: String, service: String },
     Policy(String),
     UpdatePolicy(String),
     Attestors(String),
@@ -97,6 +100,20 @@ fn action(
                 },
                 "serviceusage.services.get",
             )
+        }
+        ("POST", ["services", service], Some("enable")) => {
+            let service = (*service).to_owned();
+            (
+                Action::EnableService {
+                    project: p(),
+                    service,
+                },
+                "serviceusage.services.enable",
+            )
+        }
+        ("GET", ["services"], None) => (Action::Services(p()), "serviceusage.services.list"),
+        ("POST", ["services"], Some("batchEnable")) => {
+            (Action::EnableServices(p()), "serviceusage.services.enable")
         }
         ("GET", ["policy"], None) => (Action::Policy(p()), "binaryauthorization.policy.get"),
         ("PUT", ["policy"], None) => (
@@ -205,7 +222,7 @@ fn resource(action: &Action, segments: &[&str]) -> String {
     let behind = match (action, segments.len()) {
         (Action::Policy(_) | Action::UpdatePolicy(_), _) => 2,
         (Action::IamPolicy | Action::SetIamPolicy | Action::TestIamPermissions, length) => length,
-        (Action::Service { .. }, _) | (_, ..=2) => 1,
+        (Action::Service { .. } | Action::EnableService { .. }, _) | (_, ..=2) => 1,
         _ => 3,
     };
     format!(

@@ -44,6 +44,8 @@ impl Call {
         body: Bytes,
         caller: Option<Caller>,
     ) -> Result<Self, ApiError> {
+        // A slash at the end means nothing.
+        let path = path.strip_suffix('/').unwrap_or(path);
         let mut segments: Vec<String> = path.split('/').map(str::to_owned).collect();
         let last = segments.pop().unwrap_or_default();
         let verb = match verb(&last) {

@@ -103,6 +103,9 @@ async fn answer(trust: &Trust, call: &Call) -> Result<Value, ApiError> {
     }
     match asked.action {
         Action::Project(project) => Ok(trust.project(&project)),
+        Action::Services(project) => Ok(trust.services(&project)),
+        Action::EnableServices(project) => trust.enable_services(call, &project),
+        Action::EnableService { project, service } => trust.enable_service(&project, &service),
         Action::Service { project, service } => trust.service(&project, &service),
         Action::Policy(project) => trust.policy(&project).await,
         Action::UpdatePolicy(project) => trust.update_policy(call, &project).await,

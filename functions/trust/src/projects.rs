@@ -1,7 +1,10 @@
 //! What clients ask of a project before they use it: Resource Manager's and Service Usage's answers.
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::body::typed;
+use crate::call::Call;
 use crate::error::ApiError;
 use crate::trust::Trust;
 
@@ -23,6 +26,53 @@ impl Trust {
             "name": project,
             "lifecycleState": "ACTIVE",
         })
+    }
+
+    /// The services that can be used in a project.
+    pub(crate) fn services(&self, project: &str) -> Value {
+        let services = SERVICES
+            .iter()
+            .filter_map(|service| self.service(project, service).ok());
+        json!({"services": services.collect::<Vec<_>>()})
+    }
+
+    /// A service is enabled, which it is.
+    ///
+    /// # Errors
+    /// If it is none that is served.
+    pub(crate) fn enable_service(&self, project: &str, service: &str) -> Result<Value, ApiError> {
+        let service = self.service(project, service)?;
+        Ok(json!({
+            "name": "operations/noop.DONE_OPERATION",
+            "done": true,
+            "response": {
+                "@type": "type.googleapis.com/google.api.serviceusage.v1.EnableServiceResponse",
+                "service": service,
+            },
+        }))
+    }
+
+    /// Several are.
+    ///
+    /// # Errors
+    /// If one of them is none that is served.
+    pub(crate) fn enable_services(&self, call: &Call, project: &str) -> Result<Value, ApiError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Asked {
+            service_ids: Vec<String>,
+        }
+        let asked: Asked = typed(call.body()?)?;
+        let services = asked.service_ids.iter().take(20);
+        let services: Result<Vec<_>, _> = services.map(|id| self.service(project, id)).collect();
+        Ok(json!({
+            "name": "operations/noop.DONE_OPERATION",
+            "done": true,
+            "response": {
+                "@type": "type.googleapis.com/google.api.serviceusage.v1.BatchEnableServicesResponse",
+                "services": services?,
+            },
+        }))
     }
 
     /// Whether a service can be used in a project.

@@ -38,6 +38,7 @@ const ROLES: &[Role] = &[
             "containeranalysis.occurrences.update",
             "resourcemanager.projects.get",
             "serviceusage.services.get",
+            "serviceusage.services.list",
         ],
     },
     Role {
@@ -52,6 +53,7 @@ const ROLES: &[Role] = &[
             "containeranalysis.occurrences.list",
             "resourcemanager.projects.get",
             "serviceusage.services.get",
+            "serviceusage.services.list",
         ],
     },
     Role {
@@ -155,8 +157,12 @@ const ROLES: &[Role] = &[
         ],
     },
     Role {
+        name: "roles/serviceusage.serviceUsageAdmin",
+        permissions: &["serviceusage.services.*"],
+    },
+    Role {
         name: "roles/serviceusage.serviceUsageViewer",
-        permissions: &["serviceusage.services.get"],
+        permissions: &["serviceusage.services.get", "serviceusage.services.list"],
     },
 ];
 

@@ -36,20 +36,19 @@ pub fn trust(
     let paths: Vec<PathBuf> = attestors.iter().map(PathBuf::from).collect();
     let files = TrustFiles::open(policy.map(Path::new), &paths, projects.clone())?;
     Ok(match store {
-        Some(store) if policy.is_none() || attestors.is_empty() => Arc::new(FilesOrStore {
-            policy: policy.is_some(),
-            attestors: !attestors.is_empty(),
+        Some(store) => Arc::new(FilesOrStore {
+            has_policy: policy.is_some(),
             files,
             store: store.clone(),
         }),
-        _ => Arc::new(files),
+        None => Arc::new(files),
     })
 }
 
-/// What is named is read from files, and from nowhere else; the rest from the store.
+/// A policy file holds for every project, and an attestor in a file is the one of its name; the rest is as
+/// the store has it.
 struct FilesOrStore {
-    policy: bool,
-    attestors: bool,
+    has_policy: bool,
     files: TrustFiles,
     store: Store,
 }
@@ -57,16 +56,16 @@ struct FilesOrStore {
 #[async_trait]
 impl TrustMaterial for FilesOrStore {
     async fn policy(&self, project: Option<&str>) -> Result<Option<SourcedPolicy>, Unavailable> {
-        match self.policy {
+        match self.has_policy {
             true => self.files.policy(project).await,
             false => self.store.policy(project).await,
         }
     }
 
     async fn attestor(&self, name: &AttestorName) -> Result<Option<Attestor>, Unavailable> {
-        match self.attestors {
-            true => self.files.attestor(name).await,
-            false => self.store.attestor(name).await,
+        match self.files.attestor(name).await? {
+            Some(attestor) => Ok(Some(attestor)),
+            None => self.store.attestor(name).await,
         }
     }
 }

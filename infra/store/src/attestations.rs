@@ -205,6 +205,17 @@ impl Statement {
         Ok(())
     }
 
+    /// By its very signatures as well. Whoever may attach to a note could otherwise keep a good signature out
+    /// by a bad one over the same payload.
+    pub(crate) fn by_signatures(mut self, attestation: &Attestation) -> Self {
+        let mut bytes = Vec::new();
+        for signature in &attestation.signatures {
+            bytes.extend_from_slice(&signature.signature.0);
+        }
+        self.key_ids = format!("{} {}", self.key_ids, Digest::of(&bytes));
+        self
+    }
+
     /// What an occurrence says that is no attestation: by its name, it is the same as no other.
     pub(crate) fn unsigned(name: &str, note: &NoteName, digest: Option<Digest>) -> Self {
         Self {

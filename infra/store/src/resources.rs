@@ -228,8 +228,11 @@ async fn write_occurrence(
 /// An attestation of an image by its digest is found by what it states; everything else by its name.
 fn statement(write: &OccurrenceWrite, body: &Value) -> Statement {
     let signed: Option<Occurrence> = serde_json::from_value(body.clone()).ok();
-    if let Some(statement) = signed.and_then(|signed| Statement::of(&signed).ok()) {
-        return statement;
+    if let Some(signed) = signed
+        && let Some(attestation) = &signed.attestation
+        && let Ok(statement) = Statement::of(&signed)
+    {
+        return statement.by_signatures(attestation);
     }
     let uri = body.get("resourceUri").and_then(Value::as_str);
     let image = uri.and_then(|uri| ImageReference::parse_artifact_url(uri).ok());

@@ -36,3 +36,4 @@ mod revocations;
 mod secrets;
 mod store;
 mod support;
+mod trust;

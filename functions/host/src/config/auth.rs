@@ -15,7 +15,8 @@ pub struct Auth {
     pub gate: Option<Access>,
     /// Who may ask for attestations.
     pub attestor: Option<Access>,
-    /// Who may speak to the trust function. What they may do there its IAM bindings say, whatever `may` says.
+    /// Who may speak to the trust function. What they may do its IAM bindings say, by the e-mail in their
+    /// tokens, whatever `may` says.
     pub trust: Option<Access>,
     /// Who may deliver events.
     pub auditor: Option<Access>,
@@ -98,7 +99,8 @@ pub struct Issuer {
     /// Where the keys are, instead of asking the discovery document.
     #[serde(default)]
     pub jwks_uri: Option<String>,
-    /// What such a caller may do.
+    /// What such a caller may do. The trust function goes by its own bindings instead.
+    #[serde(default)]
     pub may: Vec<Right>,
 }
 

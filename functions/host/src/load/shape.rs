@@ -88,9 +88,6 @@ pub(super) fn shape(tree: &Tree) -> Shaped {
     shaped
 }
 
-/// Keys that a later version will have, each with one that stands beside it.
-const PLANNED: [(&str, &str); 1] = [("trust", "auditor")];
-
 /// A mistake on its way up.
 #[derive(Debug)]
 struct Fault {
@@ -138,17 +135,11 @@ impl de::Error for Fault {
         Self::custom(format_args!("this should be one of {known}"))
     }
 
-    fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
+    fn unknown_field(_: &str, expected: &'static [&'static str]) -> Self {
         let known = expected.join(", ");
-        let is_planned = PLANNED
-            .iter()
-            .any(|(key, sibling)| *key == field && expected.contains(sibling));
-        match is_planned {
-            true => Self::custom("this version does not have it yet: leave it out"),
-            false => Self::custom(format_args!(
-                "there is no such key here; there are: {known}"
-            )),
-        }
+        Self::custom(format_args!(
+            "there is no such key here; there are: {known}"
+        ))
     }
 }
 

@@ -148,8 +148,17 @@ async fn an_attestation_is_there_once_and_where_images_are_judged() {
     assert_eq!(write(first, "01A").await, Ok(Wrote::Written));
     let again = write("projects/demo-mart/occurrences/2", "01B").await;
     assert!(matches!(again, Ok(Wrote::SameAs(_))), "{again:?}");
+    let mut forged = attestation.clone();
+    forged["attestation"]["signatures"][0]["signature"] = json!("eQ==");
+    let writes = vec![occurrence("projects/demo-mart/occurrences/3", forged)];
+    let other = store.write_occurrences(writes, now(), told("01D")).await;
+    assert_eq!(
+        other,
+        Ok(Wrote::Written),
+        "one signature keeps no other out"
+    );
     let found = store.occurrences_of(&note("security")).await;
-    assert_eq!(found, 1, "what judges images finds it");
+    assert_eq!(found, 2, "what judges images finds both");
     assert_eq!(store.occurrence(first).await, Ok(Some(attestation.clone())));
     let gone = OccurrenceWrite {
         body: None,

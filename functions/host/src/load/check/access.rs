@@ -15,11 +15,14 @@ const SHARED: [&str; 3] = [
     "https://gitlab.com",
 ];
 
+/// Who may do what there its own bindings say, by the callers' e-mail.
+const TRUST: &str = "trust";
+
 pub(super) fn check(auth: &Auth, platform: Platform, findings: &mut Findings) {
     let functions = [
         ("gate", &auth.gate),
         ("attestor", &auth.attestor),
-        ("trust", &auth.trust),
+        (TRUST, &auth.trust),
         ("auditor", &auth.auditor),
         ("cases", &auth.cases),
     ];
@@ -27,14 +30,14 @@ pub(super) fn check(auth: &Auth, platform: Platform, findings: &mut Findings) {
         let here = at("auth").key(function);
         match access {
             None => {}
-            Some(Access::Issuers(issuers)) => entries(issuers, &here, findings),
+            Some(Access::Issuers(issuers)) => entries(function, issuers, &here, findings),
             Some(Access::Platform(_)) => {
                 by_name_only(function, &here, findings);
                 on_a_platform(platform, here, findings);
             }
             Some(Access::PlatformCallers(callers)) => {
                 on_a_platform(platform, here.clone(), findings);
-                entries(&callers.platform, &here.key("platform"), findings);
+                entries(function, &callers.platform, &here.key("platform"), findings);
             }
         }
     }
@@ -59,7 +62,7 @@ fn on_a_platform(platform: Platform, here: Place, findings: &mut Findings) {
     }
 }
 
-fn entries(issuers: &[Issuer], here: &Place, findings: &mut Findings) {
+fn entries(function: &str, issuers: &[Issuer], here: &Place, findings: &mut Findings) {
     if issuers.is_empty() {
         let message = "nobody could call: name an issuer, or leave it out for loopback only";
         findings.push((here.clone(), message.to_owned()));
@@ -68,6 +71,9 @@ fn entries(issuers: &[Issuer], here: &Place, findings: &mut Findings) {
     for (index, issuer) in issuers.iter().enumerate() {
         let here = here.index(index);
         entry(issuer, &here, findings);
+        if function != TRUST {
+            rights(issuer, &here, findings);
+        }
         if *key_places.entry(&issuer.issuer).or_insert(&issuer.jwks_uri) != &issuer.jwks_uri {
             let message =
                 "another entry of this issuer says otherwise: keys are those of the issuer";
@@ -100,6 +106,11 @@ fn entry(issuer: &Issuer, here: &Place, findings: &mut Findings) {
             "tokens meant for anybody would be taken: name this function's audience",
         );
     }
+}
+
+/// What its entry says of a caller.
+fn rights(issuer: &Issuer, here: &Place, findings: &mut Findings) {
+    let mut find = |key: &str, message: &str| findings.push((here.key(key), message.to_owned()));
     if issuer.may.is_empty() {
         find(
             "may",
