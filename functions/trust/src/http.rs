@@ -146,3 +146,6 @@ async fn answer(trust: &Trust, call: &Call) -> Result<Value, ApiError> {
         Action::TestIamPermissions => trust.test_iam_permissions(call, &asked.resource).await,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,6 +22,8 @@ mod page;
 mod policy;
 mod projects;
 mod roles;
+#[cfg(test)]
+mod testing;
 mod trust;
 mod validate;
 

@@ -1,7 +1,7 @@
 //! `projects/P/policy`.
 
 use postern_core::attestor::AttestorName;
-use postern_core::policy::{AdmissionRule, EvaluationMode, Policy, Scope};
+use postern_core::policy::{Policy, Scope};
 use postern_core::ports::{Resource, ResourceWrite};
 use serde_json::{Map, Value, json};
 
@@ -65,8 +65,8 @@ impl Trust {
         self.policy(project).await
     }
 
-    /// What Google refuses: rules that contradict themselves, more than one kind of scoped rules, and
-    /// attestors that are not there.
+    /// What Google refuses besides rules that contradict themselves, which are none: more than one kind of
+    /// scoped rules, and attestors that are not there.
     async fn check(&self, policy: &Policy) -> Result<(), ApiError> {
         let scoped = Scope::ALL.map(|scope| policy.scoped_rules(scope));
         if scoped.iter().filter(|rules| !rules.is_empty()).count() > 1 {
@@ -74,10 +74,6 @@ impl Trust {
                 "only one kind of scoped rules may be set: for clusters, namespaces, service accounts or \
                  Istio identities",
             ));
-        }
-        let rules = scoped.into_iter().flat_map(|rules| rules.values());
-        for rule in rules.chain([&policy.default_admission_rule]) {
-            check_rule(rule)?;
         }
         for attestor in policy.required_attestors() {
             self.check_attestor(attestor).await?;
@@ -92,19 +88,6 @@ impl Trust {
                 "the policy requires attestations by {attestor}, which does not exist: create it first"
             ))),
         }
-    }
-}
-
-fn check_rule(rule: &AdmissionRule) -> Result<(), ApiError> {
-    let requires = rule.evaluation_mode == EvaluationMode::RequireAttestation;
-    match (requires, rule.require_attestations_by.is_empty()) {
-        (true, true) => Err(ApiError::invalid(
-            "a rule with REQUIRE_ATTESTATION must name at least one attestor in requireAttestationsBy",
-        )),
-        (false, false) => Err(ApiError::invalid(
-            "only a rule with REQUIRE_ATTESTATION may name attestors in requireAttestationsBy",
-        )),
-        _ => Ok(()),
     }
 }
 
