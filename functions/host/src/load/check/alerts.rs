@@ -9,7 +9,7 @@ use url::Url;
 
 use super::{Findings, secret};
 use crate::auth::is_confidential;
-use crate::config::{Config, OneOrMore, OutputKind, RouteMatch, Silence};
+use crate::config::{Config, Grouping, OneOrMore, OutputKind, RouteMatch, Silence};
 use crate::environment::Environment;
 use crate::load::path::{Place, at};
 use crate::load::shape::Shaped;
@@ -74,6 +74,9 @@ pub(super) fn check(
             | OutputKind::EventBridge { .. }
             | OutputKind::PubSub { .. } => None,
         };
+        if let Some(group) = &output.group {
+            grouped(group, &here.key("group"), findings);
+        }
         let misplaced = place::mistakes(&output.kind).into_iter();
         findings.extend(misplaced.map(|(key, message)| (here.key(key), message)));
         if let Some((key, reference)) = referred {
@@ -110,6 +113,21 @@ pub(super) fn check(
     }
     for (index, silence) in config.silences.iter().enumerate() {
         silenced(silence, &at("silences").index(index), findings);
+    }
+}
+
+fn grouped(group: &Grouping, here: &Place, findings: &mut Findings) {
+    if group.by.is_empty() {
+        let message = "say what alerts have in common that are told together";
+        findings.push((here.key("by"), message.to_owned()));
+    }
+    if group.wait.is_negative() || group.wait > Grouping::LONGEST_WAIT {
+        let message = "this should be from 0s to 1h: for so long an alert may wait for others";
+        findings.push((here.key("wait"), message.to_owned()));
+    }
+    if !Grouping::MOST.contains(&group.most) {
+        let message = "this should be from 2 to 200: so many alerts stand in one message at most";
+        findings.push((here.key("most"), message.to_owned()));
     }
 }
 
