@@ -1,3 +1,5 @@
+mod groups;
+
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
