@@ -16,7 +16,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::gauges;
+use crate::gauges::Gauges;
 use crate::group;
 use crate::heartbeat::Heartbeat;
 use crate::output::{Output, OutputError, ReceiverError};
@@ -59,6 +59,7 @@ pub struct Notifier {
     routes: Routes,
     sinks: Vec<Sink>,
     heartbeat: Option<Heartbeat>,
+    gauges: Gauges,
     wake: watch::Sender<()>,
 }
 
@@ -86,6 +87,7 @@ impl Notifier {
             routes,
             sinks: outputs.into_iter().map(sink).collect(),
             heartbeat: None,
+            gauges: Gauges::default(),
             wake: watch::Sender::new(()),
         }
     }
@@ -198,9 +200,10 @@ impl Notifier {
 
     /// Says how things stand: to who reads the metrics, and to who waits for a heartbeat.
     async fn measure(&self, now: Timestamp) -> Result<(), Unavailable> {
-        gauges::measure(self.outbox.as_ref(), &self.sinks, now).await?;
+        let outbox = self.outbox.as_ref();
+        self.gauges.measure(outbox, &self.sinks, now).await?;
         match &self.heartbeat {
-            Some(heartbeat) => heartbeat.beat(self.outbox.as_ref(), now).await,
+            Some(heartbeat) => heartbeat.beat(outbox, now).await,
             None => Ok(()),
         }
     }

@@ -54,6 +54,7 @@ fn a_full_group_waits_no_longer_and_the_rest_is_a_group_of_its_own() {
     let now = at(&waiting[5].notification, 0);
     let first = chosen(&waiting, TOGETHER, now);
     assert_eq!(first, ["01D000-1", "01D001-1", "01D002-1", "01D003-1"]);
+    assert_eq!(chosen(&waiting[..4], TOGETHER, now), first);
     assert!(chosen(&waiting[4..], TOGETHER, now).is_empty());
 }
 
