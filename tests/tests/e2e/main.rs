@@ -34,5 +34,6 @@ mod reconcile;
 mod registry;
 mod revocations;
 mod secrets;
+mod sns;
 mod store;
 mod support;
