@@ -11,11 +11,14 @@ use super::http::Receiver;
 use super::{Output, Receipt, Refusal};
 use crate::group::AlertGroup;
 
+/// How a group is written.
+type WriteGroup = fn(&AlertGroup) -> Value;
+
 /// A receiver, and how an alert is written for it.
 pub(super) struct Channel {
     receiver: Receiver,
     write: Box<dyn Fn(&Notification) -> Value + Send + Sync>,
-    groups: Option<(Grouping, fn(&AlertGroup) -> Value)>,
+    groups: Option<(Grouping, WriteGroup)>,
 }
 
 impl Channel {
@@ -32,11 +35,7 @@ impl Channel {
     }
 
     /// The same channel, told of several cases at once where that is configured.
-    pub(super) fn grouped(
-        mut self,
-        grouping: Option<Grouping>,
-        write: fn(&AlertGroup) -> Value,
-    ) -> Self {
+    pub(super) fn grouped(mut self, grouping: Option<Grouping>, write: WriteGroup) -> Self {
         self.groups = grouping.map(|grouping| (grouping, write));
         self
     }
