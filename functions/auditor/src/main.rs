@@ -70,14 +70,9 @@ async fn run() -> Result<(), StartError> {
         routes: http::events_router(Arc::clone(&auditor)).merge(tick.with_state(due.clone())),
         access: config.auth.auditor.as_ref(),
     };
-    let door = SnsDoor::new(&config.audit.sns.topics, postern_wiring::fetcher()?);
-    let door = door.map_err(|error| StartError::Function(error.to_string()))?;
     let taken = Arc::clone(&auditor);
     let doors = Doors {
-        signed: match door {
-            Some(door) => http::sns_router(Arc::clone(&auditor), door),
-            None => Router::new(),
-        },
+        signed: sns(&config, &auditor)?,
         queue: Some(consume(move |body| {
             let auditor = Arc::clone(&taken);
             async move { queue::take(&auditor, &body).await }
@@ -135,6 +130,17 @@ async fn tick(State(due): State<Due>, identity: Identity) -> Result<Json<Done>, 
     let done = |looked, fetched| Done { looked, fetched };
     let both = looked.and_then(|looked| Ok::<_, Unavailable>(done(looked, fetched?)));
     both.map(Json).map_err(outage)
+}
+
+/// The door of Amazon SNS, where there are topics that may come in by it.
+fn sns(config: &Config, auditor: &Arc<Auditor>) -> Result<Router, StartError> {
+    let topics = &config.audit.sns.topics;
+    if topics.is_empty() {
+        return Ok(Router::new());
+    }
+    let door = SnsDoor::new(topics, postern_wiring::fetcher()?);
+    let door = door.map_err(|error| StartError::Function(error.to_string()))?;
+    Ok(http::sns_router(Arc::clone(auditor), door))
 }
 
 fn sources(

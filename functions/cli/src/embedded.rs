@@ -44,6 +44,7 @@ pub(crate) fn with_output(mut config: Config, data: &Path) -> Config {
                 path: data.join("alerts.ndjson").display().to_string(),
                 body: BodyFormat::default(),
             },
+            group: None,
         });
     }
     config

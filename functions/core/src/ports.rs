@@ -332,7 +332,13 @@ pub struct DueDelivery {
     pub output: String,
     /// How often it was tried.
     pub attempts: u32,
+    /// Since when it is due. The alert's own time, until it is claimed for the first time; what was claimed
+    /// or tried together shares one from then on.
+    pub due: Timestamp,
 }
+
+/// Which of the deliveries that are due are wanted now.
+pub type Choose<'a> = &'a (dyn Fn(Vec<DueDelivery>) -> Vec<DueDelivery> + Send + Sync);
 
 /// What became of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -373,12 +379,26 @@ pub trait Outbox: Send + Sync {
         now: Timestamp,
         until: Timestamp,
         limit: u32,
+    ) -> Result<Vec<DueDelivery>, Unavailable> {
+        self.claim_chosen(output, lane, now, until, limit, &|due| due)
+            .await
+    }
+
+    /// As [`claim`](Self::claim), but claims only what `choose` leaves of those that it would claim.
+    async fn claim_chosen(
+        &self,
+        output: &str,
+        lane: Lane,
+        now: Timestamp,
+        until: Timestamp,
+        limit: u32,
+        choose: Choose<'_>,
     ) -> Result<Vec<DueDelivery>, Unavailable>;
 
-    /// Records an attempt; a confirmation is also an entry of the journal.
+    /// Records one attempt at these alerts, of all or none; a confirmation is also an entry of the journal.
     async fn attempted(
         &self,
-        notification: &str,
+        notifications: &[&str],
         output: &str,
         outcome: Attempted,
         now: Timestamp,

@@ -23,7 +23,9 @@ pub use cases::{Cases, Due, JustificationRules};
 pub use gate::{BreakGlass, Gate, OnUndetermined, Tls};
 pub use heartbeat::Heartbeat;
 pub use ledger::{Ledger, LedgerAnchor};
-pub use output::{BodyFormat, Endpoint, Hook, Mail, Output, OutputKind, PAGER_DUTY};
+pub use output::{
+    BodyFormat, Endpoint, GroupBy, Grouping, Hook, Mail, Output, OutputKind, PAGER_DUTY,
+};
 pub use registry::{Credential, Registry};
 pub use route::{OneOrMore, Route, RouteMatch, Silence};
 pub use trust::Trust;

@@ -7,6 +7,7 @@ mod body;
 mod breaker;
 mod cloud_event;
 mod gauges;
+mod group;
 mod heartbeat;
 pub mod http;
 mod notifier;
@@ -19,6 +20,7 @@ mod sink;
 mod testing;
 mod trial;
 
+pub use group::AlertGroup;
 pub use notifier::{Notifier, SetUpError, Tally};
 pub use output::{Output, OutputError, Receipt, Refusal, Retry};
 pub use route::{RouteError, Routes};

@@ -1,12 +1,13 @@
 //! Drains the outbox, each lane of each output by itself.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use postern_core::change::{Lane, Notification};
-use postern_core::ports::{Attempted, Buses, Outbox, Unavailable};
+use postern_core::ports::{Attempted, Buses, DueDelivery, Outbox, Unavailable};
 use postern_host::config::{self, Config, SecretReference};
 use postern_host::environment::Environment;
 use postern_host::secret::{self, SecretError};
@@ -15,7 +16,8 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::gauges;
+use crate::gauges::Gauges;
+use crate::group;
 use crate::heartbeat::Heartbeat;
 use crate::output::{Output, OutputError, ReceiverError};
 use crate::route::{RouteError, Routes};
@@ -57,6 +59,7 @@ pub struct Notifier {
     routes: Routes,
     sinks: Vec<Sink>,
     heartbeat: Option<Heartbeat>,
+    gauges: Gauges,
     wake: watch::Sender<()>,
 }
 
@@ -84,6 +87,7 @@ impl Notifier {
             routes,
             sinks: outputs.into_iter().map(sink).collect(),
             heartbeat: None,
+            gauges: Gauges::default(),
             wake: watch::Sender::new(()),
         }
     }
@@ -167,6 +171,8 @@ impl Notifier {
 
     async fn serve(&self, sink: &Sink, lane: Lane, interval: Duration) {
         let mut woken = self.wake.subscribe();
+        // What waits for others is in no hurry, and most new alerts do not end the waiting.
+        let waits = sink.grouping(lane).is_some();
         loop {
             let now = Timestamp::now();
             let tried = match self.route().await {
@@ -178,7 +184,7 @@ impl Notifier {
             }
             tokio::select! {
                 () = tokio::time::sleep(interval) => {}
-                _ = woken.changed() => {}
+                _ = woken.changed(), if !waits => {}
             }
         }
     }
@@ -194,9 +200,10 @@ impl Notifier {
 
     /// Says how things stand: to who reads the metrics, and to who waits for a heartbeat.
     async fn measure(&self, now: Timestamp) -> Result<(), Unavailable> {
-        gauges::measure(self.outbox.as_ref(), &self.sinks, now).await?;
+        let outbox = self.outbox.as_ref();
+        self.gauges.measure(outbox, &self.sinks, now).await?;
         match &self.heartbeat {
-            Some(heartbeat) => heartbeat.beat(self.outbox.as_ref(), now).await,
+            Some(heartbeat) => heartbeat.beat(outbox, now).await,
             None => Ok(()),
         }
     }
@@ -216,37 +223,63 @@ impl Notifier {
         let start = Instant::now();
         let mut tally = Tally::default();
         loop {
-            let claimed = later(now, start);
-            let room = sink.room(lane, claimed);
-            if room == 0 {
+            let mut parcels = self.claim(sink, lane, later(now, start)).await?;
+            if parcels.is_empty() {
                 break;
             }
-            let until = claimed.checked_add(LEASE).unwrap_or(Timestamp::MAX);
-            let batch = self
-                .outbox
-                .claim(&sink.name, lane, claimed, until, room)
-                .await?;
-            if batch.is_empty() {
-                break;
-            }
-            let mut failed = false;
-            for due in &batch {
-                if sink.is_off() {
-                    break;
-                }
-                let outcome = sink.attempt(due, later(now, start)).await;
+            let (mut failed, mut split) = (false, false);
+            while let Some(parcel) = parcels.pop_front().filter(|_| !sink.is_off()) {
+                let Some(outcome) = sink.attempt(&parcel, later(now, start)).await else {
+                    parcels.extend(parcel.into_iter().map(|due| vec![due]));
+                    split = true;
+                    continue;
+                };
                 failed |= outcome != Attempted::Delivered;
-                tally.count(&outcome);
+                if split && matches!(outcome, Attempted::Again { .. }) {
+                    // The rest of the group comes again together, once it is claimed no more.
+                    parcels.clear();
+                }
+                tally.count(&outcome, parcel.len());
                 let at = later(now, start);
-                self.outbox
-                    .attempted(&due.notification.id, &sink.name, outcome, at)
-                    .await?;
+                let ids = parcel.iter().map(|due| due.notification.id.as_str());
+                let ids: Vec<_> = ids.collect();
+                self.outbox.attempted(&ids, &sink.name, outcome, at).await?;
             }
             if failed {
                 break;
             }
         }
         Ok(tally)
+    }
+
+    /// What is sent next, each as a message of its own; nothing where nothing is due, or taken.
+    async fn claim(
+        &self,
+        sink: &Sink,
+        lane: Lane,
+        now: Timestamp,
+    ) -> Result<VecDeque<Vec<DueDelivery>>, Unavailable> {
+        let room = sink.room(lane, now);
+        if room == 0 {
+            return Ok(VecDeque::new());
+        }
+        let until = now.checked_add(LEASE).unwrap_or(Timestamp::MAX);
+        let Some(how) = sink.grouping(lane) else {
+            let due = self
+                .outbox
+                .claim(&sink.name, lane, now, until, room)
+                .await?;
+            return Ok(due.into_iter().map(|due| vec![due]).collect());
+        };
+        let next = |due| group::next(due, how, now);
+        let claimed = self
+            .outbox
+            .claim_chosen(&sink.name, lane, now, until, group::WINDOW, &next)
+            .await?;
+        Ok([claimed]
+            .into_iter()
+            .filter(|group| !group.is_empty())
+            .collect())
     }
 }
 
@@ -273,11 +306,11 @@ fn heartbeat_of(
 }
 
 impl Tally {
-    fn count(&mut self, outcome: &Attempted) {
+    fn count(&mut self, outcome: &Attempted, alerts: usize) {
         match outcome {
-            Attempted::Delivered => self.delivered += 1,
-            Attempted::Again { .. } => self.again += 1,
-            Attempted::Dead { .. } => self.dead += 1,
+            Attempted::Delivered => self.delivered += alerts,
+            Attempted::Again { .. } => self.again += alerts,
+            Attempted::Dead { .. } => self.dead += alerts,
         }
     }
 

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use postern_core::change::Notification;
 use postern_core::ports::Buses;
-use postern_host::config::{self, Endpoint, Hook, OutputKind, SecretReference};
+use postern_host::config::{self, Endpoint, Grouping, Hook, OutputKind, SecretReference};
 
 use self::bus::Bus;
 use self::channel::Channel;
@@ -30,6 +30,7 @@ use self::webhook::Webhook;
 use crate::body::pagerduty::RoutingKey;
 pub use crate::body::pagerduty::RoutingKeyError;
 use crate::body::{alertmanager, google_chat, pagerduty, slack, teams};
+use crate::group::AlertGroup;
 use crate::signature::Secret;
 pub use crate::signature::SecretError;
 
@@ -38,6 +39,19 @@ pub use crate::signature::SecretError;
 pub trait Output: Send + Sync {
     /// Sends one alert; `Ok` only when the receiver has confirmed it. `now` is the time of the attempt.
     async fn send(&self, alert: &Notification, now: Timestamp) -> Result<Receipt, Refusal>;
+
+    /// How alerts of several cases are told in one message; `None` where each is told by itself.
+    fn grouping(&self) -> Option<&Grouping> {
+        None
+    }
+
+    /// Sends a group of alerts as one message, where there is a [`grouping`](Self::grouping).
+    async fn send_group(&self, group: &AlertGroup, _: Timestamp) -> Result<Receipt, Refusal> {
+        Err(Refusal::again(format!(
+            "this output is told of each alert by itself, and not of {}",
+            group.id
+        )))
+    }
 }
 
 /// Why an attempt failed.
@@ -106,7 +120,7 @@ pub fn output(
     let secret = |reference: &SecretReference| secret(reference).map_err(OutputMistake::Unreadable);
     let made = match Bus::of_config(config, buses) {
         Some(made) => made,
-        None => of_kind(&config.kind, &secret),
+        None => of_kind(&config.kind, config.group.clone(), &secret),
     };
     made.map_err(|reason| OutputError {
         name: config.name.clone(),
@@ -117,7 +131,11 @@ pub fn output(
 /// Resolves a reference.
 type Resolve<'a> = &'a dyn Fn(&SecretReference) -> Result<String, OutputMistake>;
 
-fn of_kind(kind: &OutputKind, secret: Resolve<'_>) -> Result<Box<dyn Output>, OutputMistake> {
+fn of_kind(
+    kind: &OutputKind,
+    group: Option<Grouping>,
+    secret: Resolve<'_>,
+) -> Result<Box<dyn Output>, OutputMistake> {
     Ok(match kind {
         OutputKind::Webhook {
             url,
@@ -134,11 +152,16 @@ fn of_kind(kind: &OutputKind, secret: Resolve<'_>) -> Result<Box<dyn Output>, Ou
         }
         OutputKind::File { path, body } => Box::new(File::new(path, *body)),
         OutputKind::Stdout { body } => Box::new(Stdout(*body)),
-        OutputKind::Slack(to) => Box::new(Channel::new(hook(to, secret)?, slack::message)),
-        OutputKind::Teams(to) => Box::new(Channel::new(hook(to, secret)?, teams::message)),
+        OutputKind::Slack(to) => Box::new(
+            Channel::new(hook(to, secret)?, slack::message).grouped(group, slack::message_of_group),
+        ),
+        OutputKind::Teams(to) => Box::new(
+            Channel::new(hook(to, secret)?, teams::message).grouped(group, teams::message_of_group),
+        ),
         OutputKind::GoogleChat(to) => {
             let receiver = hook(to, secret)?.at(google_chat::threaded);
-            Box::new(Channel::new(receiver, google_chat::message))
+            let chat = Channel::new(receiver, google_chat::message);
+            Box::new(chat.grouped(group, google_chat::message_of_group))
         }
         OutputKind::PagerDuty {
             routing_key,
@@ -156,7 +179,7 @@ fn of_kind(kind: &OutputKind, secret: Resolve<'_>) -> Result<Box<dyn Output>, Ou
             Box::new(Channel::new(receiver, alertmanager::alerts))
         }
         OutputKind::CloudEvents(to) => Box::new(CloudEvents::new(endpoint(to, secret)?)),
-        OutputKind::Email(mail) => Box::new(Email::new(mail, secret)?),
+        OutputKind::Email(mail) => Box::new(Email::new(mail, group, secret)?),
         OutputKind::Sns { .. } => return Err(OutputMistake::NotConnected("sns")),
         OutputKind::Sqs { .. } => return Err(OutputMistake::NotConnected("sqs")),
         OutputKind::EventBridge { .. } => return Err(OutputMistake::NotConnected("eventbridge")),

@@ -9,6 +9,7 @@ use postern_core::change::Notification;
 use postern_host::config::{Route, Silence};
 
 use self::matcher::Matcher;
+pub(crate) use self::matcher::project;
 
 /// The routes over the outputs there are, and the silences over the routes.
 #[derive(Debug, Clone)]

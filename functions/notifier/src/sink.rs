@@ -6,10 +6,12 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 use postern_core::change::Lane;
 use postern_core::ports::{Attempted, DueDelivery};
+use postern_host::config::Grouping;
 
 use crate::backoff;
 use crate::breaker::{Breaker, Circuit};
-use crate::output::{Output, Refusal, Retry};
+use crate::group::AlertGroup;
+use crate::output::{Output, Receipt, Refusal, Retry};
 
 /// So many deliveries are claimed at once.
 const BATCH: u32 = 8;
@@ -38,6 +40,14 @@ impl Sink {
         self.off.load(Ordering::Relaxed)
     }
 
+    /// How alerts of a lane are told together, if they are. What is urgent never is.
+    pub(crate) fn grouping(&self, lane: Lane) -> Option<&Grouping> {
+        match lane {
+            Lane::Urgent => None,
+            Lane::Normal => self.output.grouping(),
+        }
+    }
+
     /// How many alerts of a lane may be tried now. What is urgent is tried whether or not the output
     /// took anything before, and finds out first that it is back.
     pub(crate) fn room(&self, lane: Lane, now: Timestamp) -> u32 {
@@ -56,29 +66,67 @@ impl Sink {
             .circuit(now)
     }
 
-    /// Sends one alert.
-    pub(crate) async fn attempt(&self, due: &DueDelivery, now: Timestamp) -> Attempted {
-        let sent = self.output.send(&due.notification, now).await;
+    /// Sends what goes out as one message: one alert, or a group. `None` if it is several and they are
+    /// refused for good: as the fault may be one alert's, each is to be tried by itself.
+    pub(crate) async fn attempt(
+        &self,
+        parcel: &[DueDelivery],
+        now: Timestamp,
+    ) -> Option<Attempted> {
+        let (name, sent) = self.send(parcel, now).await;
         let outcome = match sent {
             Ok(_) => {
                 self.answered();
                 Attempted::Delivered
             }
-            Err(refusal) => self.refused(due, refusal, now),
+            Err(refusal) => {
+                let attempts = parcel.iter().map(|due| due.attempts).max();
+                let last = attempts.unwrap_or_default().saturating_add(1);
+                let alone = parcel.len() < 2;
+                self.refused(&name, last, alone, refusal, now)?
+            }
         };
         let word = match &outcome {
             Attempted::Delivered => "delivered",
             Attempted::Again { .. } => "again",
             Attempted::Dead { .. } => "dead",
         };
+        let count = u64::try_from(parcel.len()).unwrap_or(u64::MAX);
         metrics::counter!("postern_alerts_total", "output" => self.name.clone(), "outcome" => word)
-            .increment(1);
-        outcome
+            .increment(count);
+        Some(outcome)
     }
 
-    fn refused(&self, due: &DueDelivery, refusal: Refusal, now: Timestamp) -> Attempted {
+    /// The id under which it is sent, and what came of it.
+    async fn send(
+        &self,
+        parcel: &[DueDelivery],
+        now: Timestamp,
+    ) -> (String, Result<Receipt, Refusal>) {
+        match (parcel, self.output.grouping()) {
+            ([alone], _) => {
+                let alert = &alone.notification;
+                (alert.id.clone(), self.output.send(alert, now).await)
+            }
+            (_, grouping) => {
+                let alerts = parcel.iter().map(|due| due.notification.clone());
+                let by = grouping.map_or(&[][..], |grouping| &grouping.by);
+                let group = AlertGroup::of(alerts.collect(), by);
+                let sent = self.output.send_group(&group, now).await;
+                (group.id, sent)
+            }
+        }
+    }
+
+    fn refused(
+        &self,
+        alert: &str,
+        attempts: u32,
+        alone: bool,
+        refusal: Refusal,
+        now: Timestamp,
+    ) -> Option<Attempted> {
         let Refusal { retry, error } = refusal;
-        let attempts = due.attempts.saturating_add(1);
         let delay = match retry {
             Retry::Again(asked) => {
                 self.failed(now);
@@ -98,13 +146,21 @@ impl Sink {
                 None
             }
         };
-        let alert = &due.notification.id;
-        match delay.and_then(|delay| now.checked_add(delay).ok()) {
-            Some(at) => {
+        match (delay.and_then(|delay| now.checked_add(delay).ok()), retry) {
+            (Some(at), _) => {
                 tracing::warn!(output = self.name, alert, attempts, error, %at, "an alert was not taken");
-                Attempted::Again { at, error }
+                Some(Attempted::Again { at, error })
             }
-            None => {
+            (None, Retry::Dead | Retry::Off) if !alone => {
+                tracing::warn!(
+                    output = self.name,
+                    alert,
+                    error,
+                    "a group of alerts is refused, and each is tried by itself"
+                );
+                None
+            }
+            (None, _) => {
                 tracing::error!(
                     output = self.name,
                     alert,
@@ -112,7 +168,7 @@ impl Sink {
                     error,
                     "an alert is given up"
                 );
-                Attempted::Dead { error }
+                Some(Attempted::Dead { error })
             }
         }
     }

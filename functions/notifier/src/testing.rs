@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use postern_core::case::Case;
 use postern_core::change::{Lane, Notification};
 use postern_core::finding::{Category, Severity};
-use postern_core::ports::{Attempted, DueDelivery, Outbox, Queue, Unavailable};
+use postern_core::ports::{Attempted, Choose, DueDelivery, Outbox, Queue, Unavailable};
 
 /// An alert about a synthetic case.
 pub(crate) fn alert(case: &str, revision: u64) -> Notification {
@@ -106,45 +106,54 @@ impl Outbox for MemoryOutbox {
         Ok(())
     }
 
-    async fn claim(
+    async fn claim_chosen(
         &self,
         output: &str,
         lane: Lane,
         now: Timestamp,
         until: Timestamp,
         limit: u32,
+        choose: Choose<'_>,
     ) -> Result<Vec<DueDelivery>, Unavailable> {
         let mut state = self.up()?;
-        let rows = state.deliveries.iter_mut();
+        let rows = state.deliveries.iter();
         let due = rows
             .filter(|((o, _), row)| o == output && row.alert.lane() == lane)
-            .filter(|(_, row)| row.due <= now && !ended(row));
-        let claimed = due.take(limit as usize).map(|(_, row)| {
-            row.due = until;
-            DueDelivery {
+            .filter(|(_, row)| row.due <= now && !ended(row))
+            .map(|(_, row)| DueDelivery {
                 notification: row.alert.clone(),
                 output: output.to_owned(),
                 attempts: row.attempts,
-            }
-        });
-        Ok(claimed.collect())
+                due: row.due,
+            });
+        let mut due: Vec<_> = due.collect();
+        due.sort_by_key(|delivery| delivery.due);
+        due.truncate(limit as usize);
+        let claimed = choose(due);
+        for delivery in &claimed {
+            let key = (output.to_owned(), delivery.notification.id.clone());
+            state.deliveries.get_mut(&key).unwrap().due = until;
+        }
+        Ok(claimed)
     }
 
     async fn attempted(
         &self,
-        notification: &str,
+        notifications: &[&str],
         output: &str,
         outcome: Attempted,
         _: Timestamp,
     ) -> Result<(), Unavailable> {
         let mut state = self.up()?;
-        let key = (output.to_owned(), notification.to_owned());
-        let row = state.deliveries.get_mut(&key).unwrap();
-        row.attempts += 1;
-        if let Attempted::Again { at, .. } = &outcome {
-            row.due = *at;
+        for notification in notifications {
+            let key = (output.to_owned(), (*notification).to_owned());
+            let row = state.deliveries.get_mut(&key).unwrap();
+            row.attempts += 1;
+            if let Attempted::Again { at, .. } = &outcome {
+                row.due = *at;
+            }
+            row.last = Some(outcome.clone());
         }
-        row.last = Some(outcome);
         Ok(())
     }
 

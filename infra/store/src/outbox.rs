@@ -1,5 +1,6 @@
 //! The outbox: alerts that are still to be sent.
 
+mod claims;
 mod dead;
 mod queues;
 
@@ -10,14 +11,14 @@ use jiff::Timestamp;
 use postern_core::change::{Lane, Notification};
 use postern_core::entry::{Delivery, Entry, Record};
 use postern_core::image::shortened;
-use postern_core::ports::{Attempted, DueDelivery, Outbox, Queue, Unavailable};
+use postern_core::ports::{Attempted, Choose, DueDelivery, Outbox, Queue, Unavailable};
 use sqlx::AssertSqlSafe;
 
 pub use self::dead::{DeadLetter, DeadLetters};
 use crate::error::StoreError;
 use crate::journal;
 use crate::prepared::Prepared;
-use crate::rows::{ROWS_AT_ONCE, Transaction, json, micros, number, parse, places, text};
+use crate::rows::{ROWS_AT_ONCE, Transaction, json, micros, parse, places, text};
 use crate::store::{Store, TURN};
 
 type Outputs<'a> = &'a (dyn for<'n> Fn(&'n Notification) -> Vec<String> + Send + Sync);
@@ -31,26 +32,27 @@ impl Outbox for Store {
         self.answer(self.route_all(outputs)).await
     }
 
-    async fn claim(
+    async fn claim_chosen(
         &self,
         output: &str,
         lane: Lane,
         now: Timestamp,
         until: Timestamp,
         limit: u32,
+        choose: Choose<'_>,
     ) -> Result<Vec<DueDelivery>, Unavailable> {
-        self.answer(self.claim_due(output, lane, now, until, limit))
+        self.answer(self.claim_due(output, lane, now, until, limit, choose))
             .await
     }
 
     async fn attempted(
         &self,
-        notification: &str,
+        notifications: &[&str],
         output: &str,
         outcome: Attempted,
         now: Timestamp,
     ) -> Result<(), Unavailable> {
-        self.answer(self.record_attempt(notification, output, outcome, now))
+        self.answer(self.record_attempt(notifications, output, &outcome, now))
             .await
     }
 
@@ -99,100 +101,44 @@ impl Store {
         Ok(!routed.is_empty() && rows.len() == ROWS_AT_ONCE)
     }
 
-    /// A claim is no attempt: what was claimed and never sent, because the process ended, counts for
-    /// nothing. Of a case only the oldest alert is claimed, in whichever lane it waits or is sent: an
-    /// older one that came after a newer one would tell what is no longer so. (An alert's id is its
-    /// case's, a hyphen and the revision; a colon sorts right after the digits.)
-    async fn claim_due(
-        &self,
-        output: &str,
-        lane: Lane,
-        now: Timestamp,
-        until: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<DueDelivery>, StoreError> {
-        let mut transaction = self.begin().await?;
-        let rows: Vec<(String, i64, String)> = sqlx::query_as(
-            "SELECT d.notification_id, d.attempts, n.body
-             FROM deliveries d JOIN notifications n ON n.id = d.notification_id
-             WHERE d.output = $1 AND d.state = 'PENDING' AND d.lane = $2 AND d.due_at <= $3
-                 AND NOT EXISTS (
-                     SELECT 1 FROM deliveries o
-                     WHERE o.notification_id >= rtrim(d.notification_id, '0123456789')
-                         AND o.notification_id < rtrim(d.notification_id, '0123456789') || ':'
-                         AND o.output = d.output AND o.state = 'PENDING'
-                         AND (length(o.notification_id) < length(d.notification_id)
-                             OR length(o.notification_id) = length(d.notification_id)
-                                 AND o.notification_id < d.notification_id))
-             ORDER BY d.due_at, d.notification_id LIMIT $4",
-        )
-        .bind(output)
-        .bind(rank(lane))
-        .bind(micros(now))
-        .bind(i64::from(limit))
-        .fetch_all(&mut *transaction)
-        .await?;
-        let mut claimed = Vec::with_capacity(rows.len());
-        for (id, attempts, body) in rows {
-            let notification = match parse("a notification", &body) {
-                Ok(notification) => notification,
-                Err(error) => {
-                    tracing::error!(notification = %id, output, %error, "alert cannot be read and is given up");
-                    give_up(&mut transaction, &id, output, &error).await?;
-                    continue;
-                }
-            };
-            claimed.push(DueDelivery {
-                notification,
-                output: output.to_owned(),
-                attempts: number("a delivery", attempts)?,
-            });
-            sqlx::query(
-                "UPDATE deliveries SET due_at = $3 WHERE notification_id = $1 AND output = $2",
-            )
-            .bind(id)
-            .bind(output)
-            .bind(micros(until))
-            .execute(&mut *transaction)
-            .await?;
-        }
-        transaction.commit().await?;
-        Ok(claimed)
-    }
-
     async fn record_attempt(
         &self,
-        notification: &str,
+        notifications: &[&str],
         output: &str,
-        outcome: Attempted,
+        outcome: &Attempted,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        let (state, body) = delivery(&mut transaction, notification, output).await?;
-        if state == "DELIVERED" {
-            return Ok(());
-        }
-        let (state, due_at, error) = match &outcome {
+        let (state, due_at, error) = match outcome {
             Attempted::Delivered => ("DELIVERED", now, None),
             Attempted::Again { at, error } => ("PENDING", *at, Some(shortened(error))),
             Attempted::Dead { error } => ("DEAD", now, Some(shortened(error))),
         };
-        sqlx::query(
-            "UPDATE deliveries
-             SET state = $3, due_at = $4, last_error = $5, attempts = attempts + 1
-             WHERE notification_id = $1 AND output = $2",
-        )
-        .bind(notification)
-        .bind(output)
-        .bind(state)
-        .bind(micros(due_at))
-        .bind(error.as_deref().map(text))
-        .execute(&mut *transaction)
-        .await?;
-        if outcome == Attempted::Delivered {
-            let confirmed = parse("a notification", &body)?;
-            let entry = confirmation(confirmed, output, now);
-            journal::append_in(&mut transaction, &[Prepared::new(entry)?]).await?;
+        let mut confirmed = Vec::new();
+        for notification in notifications {
+            let (before, body) = delivery(&mut transaction, notification, output).await?;
+            if before == "DELIVERED" {
+                continue;
+            }
+            sqlx::query(
+                "UPDATE deliveries
+                 SET state = $3, due_at = $4, last_error = $5, attempts = attempts + 1
+                 WHERE notification_id = $1 AND output = $2",
+            )
+            .bind(notification)
+            .bind(output)
+            .bind(state)
+            .bind(micros(due_at))
+            .bind(error.as_deref().map(text))
+            .execute(&mut *transaction)
+            .await?;
+            if *outcome == Attempted::Delivered {
+                let entry = confirmation(parse("a notification", &body)?, output, now);
+                confirmed.push(Prepared::new(entry)?);
+            }
+        }
+        if !confirmed.is_empty() {
+            journal::append_in(&mut transaction, &confirmed).await?;
         }
         Ok(transaction.commit().await?)
     }
@@ -278,25 +224,6 @@ async fn mark_routed(transaction: &mut Transaction, ids: &[&String]) -> Result<(
         query = query.bind(*id);
     }
     query.execute(&mut **transaction).await?;
-    Ok(())
-}
-
-/// Makes a dead letter of what was never sent.
-async fn give_up(
-    transaction: &mut Transaction,
-    notification: &str,
-    output: &str,
-    error: &StoreError,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "UPDATE deliveries SET state = 'DEAD', last_error = $3
-         WHERE notification_id = $1 AND output = $2",
-    )
-    .bind(notification)
-    .bind(output)
-    .bind(shortened(&error.to_string()))
-    .execute(&mut **transaction)
-    .await?;
     Ok(())
 }
 

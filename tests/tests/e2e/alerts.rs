@@ -1,6 +1,7 @@
 //! From a log entry to an alert at a topic, a queue, a bus and in a mailbox.
 
 mod aws;
+mod groups;
 mod mail;
 mod pubsub;
 

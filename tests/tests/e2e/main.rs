@@ -34,6 +34,7 @@ mod reconcile;
 mod registry;
 mod revocations;
 mod secrets;
+mod sns;
 mod store;
 mod support;
 mod trust;

@@ -10,7 +10,8 @@ use crate::model::Model;
 use crate::receivers::Taken;
 use crate::record::{Found, Record};
 
-type Outputs = BTreeMap<&'static str, Taken>;
+/// What each output took.
+pub(crate) type Outputs = BTreeMap<&'static str, Taken>;
 
 /// Ticks until nothing waits any more, with so much more patience than usual.
 ///
@@ -86,6 +87,34 @@ pub(crate) fn compare(model: &Model, record: &Record, outputs: &Outputs) -> Vec<
     wrong.extend(confirmed(record, outputs));
     for (output, taken) in outputs {
         wrong.extend(taken.wrong.iter().map(|what| format!("{output}: {what}")));
+    }
+    wrong
+}
+
+/// What was acknowledged and is not recorded yet, or of which one of these outputs was not told.
+pub(crate) fn missing(model: &Model, record: &Record, outputs: &Outputs) -> Vec<String> {
+    [
+        recorded(model, record),
+        found(model, record),
+        told(model, record, outputs),
+        opened(model, record, outputs),
+    ]
+    .concat()
+}
+
+/// Every output was told of every case of an acknowledged event, however quiet.
+fn opened(model: &Model, record: &Record, outputs: &Outputs) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (output, taken) in outputs {
+        let cases = taken.alerts.values();
+        let cases: BTreeSet<_> = cases
+            .filter_map(|alert| alert["data"]["id"].as_str())
+            .collect();
+        let of_acknowledged = model
+            .acknowledged()
+            .flat_map(|event| of_event(record, event));
+        let untold = of_acknowledged.filter(|found| !cases.contains(&*found.case));
+        wrong.extend(untold.map(|found| format!("{output} does not know of {found:?}")));
     }
     wrong
 }

@@ -54,6 +54,9 @@ pub(crate) struct Taken {
     newest: BTreeMap<String, u64>,
 }
 
+/// The output whose receiver is well all the time.
+pub(crate) const HEALTHY: &str = "healthy";
+
 /// A slow receiver answers after the healthy one has taken so many more.
 const SLOWNESS: usize = 3;
 
@@ -62,7 +65,7 @@ impl Receivers {
     pub(crate) fn start() -> Self {
         let yard = Arc::new(Yard::default());
         let named = [
-            ("healthy", Manner::Healthy),
+            (HEALTHY, Manner::Healthy),
             ("failing", Manner::Failing),
             ("slow", Manner::Slow),
             ("resetting", Manner::Resetting),

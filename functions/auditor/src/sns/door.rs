@@ -57,17 +57,16 @@ fn refused<T>(why: impl Into<String>) -> Result<T, SnsError> {
 }
 
 impl SnsDoor {
-    /// A door for these topics; `None` where there are none.
+    /// A door for these topics.
     ///
     /// # Errors
     /// At the first text that is no topic.
-    pub fn new(topics: &[String], fetcher: Arc<dyn Fetcher>) -> Result<Option<Self>, SnsMistake> {
+    pub fn new(topics: &[String], fetcher: Arc<dyn Fetcher>) -> Result<Self, SnsMistake> {
         let topic = |arn: &String| Topic::parse(arn).ok_or_else(|| SnsMistake(quoted(arn)));
-        let topics = topics.iter().map(topic).collect::<Result<Vec<_>, _>>()?;
-        Ok((!topics.is_empty()).then(|| Self {
-            topics,
+        Ok(Self {
+            topics: topics.iter().map(topic).collect::<Result<_, _>>()?,
             certificates: Certificates::new(fetcher),
-        }))
+        })
     }
 
     /// Reads a posted body, verifies it, and confirms what is to be confirmed. What costs a question

@@ -147,6 +147,7 @@ fn configuration(directory: &Path, registry: &str, receiver: &str) -> Result<Con
             allow_private: true,
             body: BodyFormat::default(),
         },
+        group: None,
     });
     Ok(config)
 }

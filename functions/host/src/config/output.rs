@@ -1,9 +1,11 @@
 //! Where alerts go.
 
 mod fields;
+mod grouping;
 
 use serde::Deserialize;
 
+pub use self::grouping::{GroupBy, Grouping};
 use super::SecretReference;
 
 /// One place that alerts are sent to.
@@ -14,6 +16,8 @@ pub struct Output {
     pub name: String,
     /// What it is.
     pub kind: OutputKind,
+    /// How alerts of several cases are told in one message. Absent: each is told by itself.
+    pub group: Option<Grouping>,
 }
 
 /// What an output is.

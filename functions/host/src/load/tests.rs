@@ -257,7 +257,7 @@ outputs:
       line 4: outputs[1].routingKey: a secret is written as `env:NAME`, `file:PATH`, `gcpsm://projects/P/secrets/S` or `awssm://ARN-or-name`, never as itself
       line 5: outputs[2].url: a URL is no place for a secret: use `token: env:NAME`
       line 6: outputs[3].token: the environment variable `UNSET` is not set
-      line 7: outputs[4]: `teams` takes `url`, by reference, and may have `allowPrivate`
+      line 7: outputs[4]: `teams` takes `url`, by reference, and may have `allowPrivate` and `group`
     "#);
 }
 

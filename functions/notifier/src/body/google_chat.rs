@@ -5,7 +5,8 @@ use reqwest::Url;
 use serde_json::{Value, json};
 
 use super::text::{entities, fit, no_tags};
-use super::view;
+use super::view::{self, View};
+use crate::group::AlertGroup;
 
 /// A message takes 32,000 bytes at most. A UTF-16 unit takes at most three, so that fifteen facts and the rest
 /// stay below.
@@ -15,7 +16,15 @@ const TITLE: usize = 200;
 
 /// The message of an alert. Texts in cards are HTML; titles are not, and know no escape.
 pub(crate) fn message(alert: &Notification) -> Value {
-    let view = view::of(alert);
+    written(view::of(alert), &alert.case.id, &alert.id)
+}
+
+/// The message of a group, in a thread of its own.
+pub(crate) fn message_of_group(group: &AlertGroup) -> Value {
+    written(view::of_group(group), &group.id, &group.id)
+}
+
+fn written(view: View, thread: &str, card: &str) -> Value {
     let target = view.target.unwrap_or_default();
     let summary = json!({"textParagraph": {"text": fit(&view.summary, SUMMARY, entities)}});
     let facts = view.facts.iter().map(|(name, value)| {
@@ -25,9 +34,9 @@ pub(crate) fn message(alert: &Notification) -> Value {
     json!({
         // What a notification shows.
         "fallbackText": fit(&format!("{} {target}", view.title), TITLE, no_tags),
-        "thread": {"threadKey": alert.case.id},
+        "thread": {"threadKey": thread},
         "cardsV2": [{
-            "cardId": alert.id,
+            "cardId": card,
             "card": {
                 "header": {
                     "title": view.title,

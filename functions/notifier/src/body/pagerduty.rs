@@ -67,7 +67,7 @@ fn payload(alert: &Notification) -> Value {
     let details: Map<String, Value> = view
         .facts
         .iter()
-        .map(|(name, value)| ((*name).to_owned(), fit(value, FACT, plain).into()))
+        .map(|(name, value)| (name.to_string(), fit(value, FACT, plain).into()))
         .collect();
     let target = view.target.as_deref();
     json!({

@@ -5,7 +5,8 @@ use postern_core::change::Notification;
 use serde_json::{Value, json};
 
 use super::text::{entities, fit};
-use super::view;
+use super::view::{self, View};
+use crate::group::AlertGroup;
 
 /// A header takes 150 characters, the text of a section 3000, one of its fields 2000; a section takes ten fields
 /// (Slack, "Block Kit: blocks").
@@ -16,7 +17,15 @@ const FIELDS: usize = 10;
 
 /// The message of an alert.
 pub(crate) fn message(alert: &Notification) -> Value {
-    let view = view::of(alert);
+    written(view::of(alert))
+}
+
+/// The message of a group.
+pub(crate) fn message_of_group(group: &AlertGroup) -> Value {
+    written(view::of_group(group))
+}
+
+fn written(view: View) -> Value {
     let header = json!({"type": "header", "text": plain(&view.title, HEADER)});
     let summary = json!({"type": "section", "text": plain(&view.summary, SECTION)});
     let facts: Vec<Value> = view

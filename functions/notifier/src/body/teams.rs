@@ -5,7 +5,8 @@ use postern_core::finding::Severity;
 use serde_json::{Value, json};
 
 use super::text::{fit, markdown};
-use super::view;
+use super::view::{self, View};
+use crate::group::AlertGroup;
 
 /// A message of 28 KB is taken at most. A UTF-16 unit takes at most three bytes, so that fifteen facts and
 /// the rest stay below, however they are written.
@@ -14,8 +15,18 @@ const FACT: usize = 420;
 
 /// The message of an alert.
 pub(crate) fn message(alert: &Notification) -> Value {
-    let view = view::of(alert);
-    let color = match alert.case.severity {
+    written(&view::of(alert), alert.case.severity)
+}
+
+/// The message of a group, in the colour of the worst in it.
+pub(crate) fn message_of_group(group: &AlertGroup) -> Value {
+    let severities = group.alerts.iter().map(|alert| alert.case.severity);
+    let worst = severities.max().unwrap_or(Severity::Info);
+    written(&view::of_group(group), worst)
+}
+
+fn written(view: &View, severity: Severity) -> Value {
+    let color = match severity {
         Severity::High | Severity::Critical => "attention",
         Severity::Medium => "warning",
         Severity::Info | Severity::Low => "default",

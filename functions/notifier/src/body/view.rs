@@ -1,9 +1,15 @@
 //! What people are shown of an alert, whatever they are shown it in.
 
+mod group;
+
+use std::borrow::Cow;
+
 use postern_core::case::{Case, CaseState};
 use postern_core::change::Notification;
 use serde::Serialize;
 use serde_json::Value;
+
+pub(super) use self::group::of_group;
 
 /// So many names are spelled out.
 const NAMES: usize = 5;
@@ -17,7 +23,7 @@ pub(super) struct View {
     /// What happened, in one sentence.
     pub(super) summary: String,
     /// The rest, each under its name. The names are our own words.
-    pub(super) facts: Vec<(&'static str, String)>,
+    pub(super) facts: Vec<(Cow<'static, str>, String)>,
 }
 
 /// What people are shown.
@@ -62,7 +68,7 @@ fn summary(case: &Case) -> String {
     }
 }
 
-fn facts(case: &Case) -> Vec<(&'static str, String)> {
+fn facts(case: &Case) -> Vec<(Cow<'static, str>, String)> {
     let first = case.findings.first();
     let asked = first.and_then(|finding| finding.justification.clone());
     let images = first.map_or(&[][..], |finding| &finding.images);
@@ -98,7 +104,7 @@ fn facts(case: &Case) -> Vec<(&'static str, String)> {
         ),
     ]
     .into_iter()
-    .filter_map(|(name, value)| Some((name, value?)))
+    .filter_map(|(name, value)| Some((Cow::Borrowed(name), value?)))
     .collect()
 }
 

@@ -1,3 +1,5 @@
+mod groups;
+
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
@@ -366,6 +368,25 @@ async fn the_gauges_say_what_waits_where() {
     postern_output_oldest_undelivered_seconds{output="gauged"} 3590
     postern_output_pending{output="gauged"} 1
     "#);
+}
+
+#[tokio::test]
+async fn the_gauges_of_an_output_that_is_gone_go_back_to_zero() {
+    let metrics = postern_host::telemetry::metrics();
+    let receiver = Receiver::answering(&[]).await;
+    let outbox = outbox(vec![alert("a", 1)]);
+    outbox.route(&|_| vec!["left".to_owned()]).await.unwrap();
+    let notifier = notifier(&outbox, vec![webhook("stays", &receiver.url)]);
+    let pending = async |now| {
+        notifier.tick(now).await.unwrap();
+        let (text, name) = (metrics.render(), "postern_output_pending{output=\"left\"} ");
+        let mut lines = text.lines();
+        let count = lines.find_map(|line| line.strip_prefix(name));
+        count.unwrap().to_owned()
+    };
+    assert_eq!(pending(start()).await, "1");
+    outbox.state.lock().unwrap().deliveries.clear();
+    assert_eq!(pending(after(60)).await, "0");
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
 use postern_core::change::Notification;
-use postern_host::config;
+use postern_host::config::{self, Grouping};
 use postern_host::problem::quoted;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -27,7 +27,8 @@ use self::lines::Lines;
 use self::server::{Security, Server};
 use self::told::Told;
 use super::{Output, OutputMistake, Receipt, Refusal, Resolve, Retry};
-use crate::body::mail::mail;
+use crate::body::mail::{mail, mail_of_group};
+use crate::group::AlertGroup;
 
 /// The whole exchange takes at most this long. Eight of them are less than a batch is claimed for.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -42,6 +43,7 @@ pub(super) struct Email {
     credentials: Option<Credentials>,
     from: Mailbox,
     to: Vec<Mailbox>,
+    grouping: Option<Grouping>,
     told: Mutex<Told>,
 }
 
@@ -75,7 +77,11 @@ pub enum EmailError {
 }
 
 impl Email {
-    pub(super) fn new(config: &config::Mail, secret: Resolve<'_>) -> Result<Self, OutputMistake> {
+    pub(super) fn new(
+        config: &config::Mail,
+        grouping: Option<Grouping>,
+        secret: Resolve<'_>,
+    ) -> Result<Self, OutputMistake> {
         let server = Server::parse(&config.server)?;
         let tls = TlsParameters::new(server.host.clone());
         let tls = tls.map_err(|error| EmailError::Tls(told(&error)))?;
@@ -93,8 +99,22 @@ impl Email {
             credentials,
             from: address(&config.from)?,
             to: to.collect::<Result<_, _>>()?,
+            grouping,
             told: Mutex::default(),
         })
+    }
+
+    /// Sends a mail under an id: who has it of an earlier attempt does not get it again.
+    async fn deliver(&self, id: &str, mail: &[u8]) -> Result<Receipt, Refusal> {
+        let sent = timeout(TIMEOUT, self.hand_in(id, mail)).await;
+        let sent = sent.unwrap_or_else(|_| Err(Refusal::again("no answer in time")));
+        if !matches!(&sent, Err(refusal) if refusal.retry != Retry::Dead) {
+            self.told().forget(id);
+        }
+        let (mut connection, receipt) = sent?;
+        // Taken is taken, whatever becomes of the farewell: it must not be sent again for that.
+        let _ = timeout(FAREWELL, connection.quit()).await;
+        Ok(receipt)
     }
 
     /// The connection comes back with the receipt, for a farewell.
@@ -233,15 +253,16 @@ impl Email {
 impl Output for Email {
     async fn send(&self, alert: &Notification, _: Timestamp) -> Result<Receipt, Refusal> {
         let mail = mail(alert, &self.from, &self.to).map_err(Refusal::dead)?;
-        let sent = timeout(TIMEOUT, self.hand_in(&alert.id, &mail)).await;
-        let sent = sent.unwrap_or_else(|_| Err(Refusal::again("no answer in time")));
-        if !matches!(&sent, Err(refusal) if refusal.retry != Retry::Dead) {
-            self.told().forget(&alert.id);
-        }
-        let (mut connection, receipt) = sent?;
-        // Taken is taken, whatever becomes of the farewell: it must not be sent again for that.
-        let _ = timeout(FAREWELL, connection.quit()).await;
-        Ok(receipt)
+        self.deliver(&alert.id, &mail).await
+    }
+
+    fn grouping(&self) -> Option<&Grouping> {
+        self.grouping.as_ref()
+    }
+
+    async fn send_group(&self, group: &AlertGroup, _: Timestamp) -> Result<Receipt, Refusal> {
+        let mail = mail_of_group(group, &self.from, &self.to).map_err(Refusal::dead)?;
+        self.deliver(&group.id, &mail).await
     }
 }
 

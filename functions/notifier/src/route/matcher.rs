@@ -64,7 +64,7 @@ impl Matcher {
 }
 
 /// The project of what it happened to; where that names none, of the log that the first finding stood in.
-fn project(alert: &Notification) -> Option<String> {
+pub(crate) fn project(alert: &Notification) -> Option<String> {
     let of_name = |name: &str| {
         let (project, _) = name.strip_prefix("projects/")?.split_once('/')?;
         Some(project.to_owned())

@@ -1,11 +1,14 @@
 //! Alerts with everything in them, and alerts that mean harm. All of it synthetic.
 
+use jiff::SignedDuration;
 use postern_core::case::{CaseAction, CaseState, CaseStep, ClosedAs};
 use postern_core::change::Notification;
-use postern_core::finding::Finding;
+use postern_core::finding::{Category, Finding, Severity};
+use postern_host::config::GroupBy;
 use serde_json::{Value, json};
 
 use super::alert;
+use crate::group::AlertGroup;
 
 /// An alert about a new case with one finding.
 pub(crate) fn opened() -> Notification {
@@ -41,6 +44,41 @@ pub(crate) fn closed() -> Notification {
     alert.case.justification = Some("payments were down, the image is attested now".to_owned());
     alert.case.history.push(step(CaseAction::Closed));
     alert
+}
+
+/// Alerts about new denials in one project, a second apart, told together.
+pub(crate) fn denials(count: usize) -> AlertGroup {
+    let alerts = (0..count).map(|index| {
+        let mut alert = opened();
+        let case = &mut alert.case;
+        case.id = format!("01D{index:03}");
+        case.category = Category::Denied;
+        case.severity = Severity::Low;
+        case.target = Some(format!("cloud-run:acme-shop/europe-west1/job-{index}"));
+        let finding = &mut case.findings[0];
+        finding.category = Category::Denied;
+        finding.summary = format!("job-{index} was denied: <no attestation>");
+        alert.id = format!("{}-1", case.id);
+        alert.at += SignedDuration::from_secs(i64::try_from(index).unwrap());
+        alert
+    });
+    AlertGroup::of(alerts.collect(), &[GroupBy::Category, GroupBy::Project])
+}
+
+/// A group in which every text of others is `text`, of more alerts than are shown.
+pub(crate) fn hostile_group(text: &str) -> AlertGroup {
+    let mut alert = hostile(text);
+    // Not told of, and long.
+    alert.case.actors.clear();
+    alert.case.findings[0].images.clear();
+    let alerts = (0..12).map(|index| {
+        let mut alert = alert.clone();
+        alert.id = format!("01H{index:03}-3");
+        alert.case.category = Category::Denied;
+        alert
+    });
+    let by = [GroupBy::Severity, GroupBy::Target, GroupBy::Owner];
+    AlertGroup::of(alerts.collect(), &by)
 }
 
 /// An alert in which every text of others is `text`.

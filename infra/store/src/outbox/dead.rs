@@ -133,8 +133,10 @@ mod tests {
             for output in &outputs {
                 let error = "400 Bad Request".to_owned();
                 let outcome = Attempted::Dead { error };
-                let recorded = store.attempted(id, output, outcome, testing::now());
-                recorded.await.unwrap();
+                store
+                    .attempted(&[id], output, outcome, testing::now())
+                    .await
+                    .unwrap();
             }
         }
         (store, directory)

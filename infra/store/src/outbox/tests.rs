@@ -7,6 +7,8 @@ use postern_core::ports::AuditStore as _;
 use super::*;
 use crate::testing::{self, case};
 
+mod together;
+
 const LATER: i64 = 60;
 
 fn at(seconds: i64) -> Timestamp {
@@ -114,7 +116,10 @@ async fn a_failed_delivery_is_tried_again_and_a_confirmed_one_never() {
         at: at(30),
         error: "503".to_owned(),
     };
-    store.attempted("C1-1", "bus", again, at(1)).await.unwrap();
+    store
+        .attempted(&["C1-1"], "bus", again, at(1))
+        .await
+        .unwrap();
     assert!(claimed(&store, "bus", 29, 1).await.is_empty());
     assert_eq!(
         claimed(&store, "bus", 30, 1).await,
@@ -123,14 +128,19 @@ async fn a_failed_delivery_is_tried_again_and_a_confirmed_one_never() {
     assert_eq!(store.oldest_undelivered().await, Ok(Some(at(0))));
 
     for _ in 0..2 {
-        let delivered = store.attempted("C1-1", "bus", Attempted::Delivered, at(31));
-        delivered.await.unwrap();
+        store
+            .attempted(&["C1-1"], "bus", Attempted::Delivered, at(31))
+            .await
+            .unwrap();
     }
     let late = Attempted::Again {
         at: at(32),
         error: "late".to_owned(),
     };
-    store.attempted("C1-1", "bus", late, at(32)).await.unwrap();
+    store
+        .attempted(&["C1-1"], "bus", late, at(32))
+        .await
+        .unwrap();
     assert!(claimed(&store, "bus", 10_000, 1).await.is_empty());
     assert_eq!(store.oldest_undelivered().await, Ok(None));
 
@@ -160,7 +170,10 @@ async fn a_dead_letter_is_kept_and_holds_nothing_up() {
     let dead = Attempted::Dead {
         error: "410 Gone".to_owned(),
     };
-    store.attempted("C1-1", "bus", dead, at(2)).await.unwrap();
+    store
+        .attempted(&["C1-1"], "bus", dead, at(2))
+        .await
+        .unwrap();
     let letters = store.dead_letters(None, 10).await.unwrap();
     assert_eq!(
         letters,
@@ -198,7 +211,7 @@ async fn an_alert_without_an_output_is_done_and_one_not_routed_is_not() {
 async fn an_unknown_delivery_is_an_error() {
     let (store, _directory) = testing::store().await;
     let error = store
-        .attempted("C1-1", "bus", Attempted::Delivered, at(0))
+        .attempted(&["C1-1"], "bus", Attempted::Delivered, at(0))
         .await
         .unwrap_err();
     assert_eq!(error.message, "there is no delivery of C1-1 to bus");
@@ -329,8 +342,10 @@ async fn revisions(store: &Store, id: &str, categories: &[Category]) {
 }
 
 async fn delivered(store: &Store, id: &str, output: &str) {
-    let delivered = store.attempted(id, output, Attempted::Delivered, at(1));
-    delivered.await.unwrap();
+    store
+        .attempted(&[id], output, Attempted::Delivered, at(1))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -345,7 +360,10 @@ async fn alerts_of_a_case_keep_their_order_at_each_output() {
         at: at(30),
         error: "503".to_owned(),
     };
-    store.attempted("C1-1", "bus", again, at(11)).await.unwrap();
+    store
+        .attempted(&["C1-1"], "bus", again, at(11))
+        .await
+        .unwrap();
     assert_eq!(claimed(&store, "bus", 29, 9).await, [], "it is to be sent");
     assert_eq!(claimed(&store, "bus", 30, 9).await[0].0, "C1-1");
     assert_eq!(claimed(&store, "bus", 31, 9).await, [], "it is being sent");
@@ -365,7 +383,10 @@ async fn what_was_given_up_holds_up_nothing_of_its_case() {
     let dead = Attempted::Dead {
         error: "410".to_owned(),
     };
-    store.attempted("C1-1", "bus", dead, at(1)).await.unwrap();
+    store
+        .attempted(&["C1-1"], "bus", dead, at(1))
+        .await
+        .unwrap();
     assert_eq!(claimed(&store, "bus", 2, 9).await[0].0, "C1-2");
 }
 
@@ -406,10 +427,15 @@ async fn each_queue_says_what_waits_and_what_was_given_up() {
     let dead = Attempted::Dead {
         error: "400".to_owned(),
     };
-    store.attempted("C1-1", "bus", dead, at(4)).await.unwrap();
+    store
+        .attempted(&["C1-1"], "bus", dead, at(4))
+        .await
+        .unwrap();
     for id in ["C1-1", "C2-1", "C3-1"] {
-        let delivered = store.attempted(id, "security", Attempted::Delivered, at(4));
-        delivered.await.unwrap();
+        store
+            .attempted(&[id], "security", Attempted::Delivered, at(4))
+            .await
+            .unwrap();
     }
     let bus = Queue {
         output: "bus".to_owned(),

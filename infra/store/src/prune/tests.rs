@@ -128,8 +128,10 @@ async fn what_is_open_or_pending_stays_and_what_is_done_goes() {
     }
     store.route(&|_| vec!["bus".to_owned()]).await.unwrap();
     for id in ["closed-1", "excepted-1"] {
-        let delivered = store.attempted(id, "bus", Attempted::Delivered, testing::now());
-        delivered.await.unwrap();
+        store
+            .attempted(&[id], "bus", Attempted::Delivered, testing::now())
+            .await
+            .unwrap();
     }
     store
         .prune(&retention(false), testing::now())

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{BodyFormat, Endpoint, Hook, Mail, Output, OutputKind, PAGER_DUTY};
+use super::{BodyFormat, Endpoint, Grouping, Hook, Mail, Output, OutputKind, PAGER_DUTY};
 use crate::config::SecretReference;
 
 /// All keys that outputs have.
@@ -27,6 +27,7 @@ pub(super) struct OutputFields {
     username: Option<String>,
     password: Option<SecretReference>,
     body: Option<BodyFormat>,
+    group: Option<Grouping>,
 }
 
 /// The types there are, and what each of them takes.
@@ -42,9 +43,9 @@ const TYPES: [(&str, &str, &[&str]); 14] = [
         &["path", "body"],
     ),
     ("stdout", "takes nothing else than `body`", &["body"]),
-    ("slack", HOOK, &["url", "allowPrivate"]),
-    ("teams", HOOK, &["url", "allowPrivate"]),
-    ("googleChat", HOOK, &["url", "allowPrivate"]),
+    ("slack", HOOK, &["url", "allowPrivate", "group"]),
+    ("teams", HOOK, &["url", "allowPrivate", "group"]),
+    ("googleChat", HOOK, &["url", "allowPrivate", "group"]),
     (
         "pagerduty",
         "takes `routingKey`, by reference, and may have `url` and `allowPrivate`",
@@ -74,12 +75,12 @@ const TYPES: [(&str, &str, &[&str]); 14] = [
     ),
     (
         "email",
-        "takes `server`, `from` and `to`, and may have `username` and `password`, both or neither",
-        &["server", "from", "to", "username", "password"],
+        "takes `server`, `from` and `to`, and may have `group`, and `username` and `password`, both or neither",
+        &["server", "from", "to", "username", "password", "group"],
     ),
 ];
 
-const HOOK: &str = "takes `url`, by reference, and may have `allowPrivate`";
+const HOOK: &str = "takes `url`, by reference, and may have `allowPrivate` and `group`";
 const ENDPOINT: &str = "takes `url`, and may have `token` and `allowPrivate`";
 
 impl TryFrom<OutputFields> for Output {
@@ -91,12 +92,15 @@ impl TryFrom<OutputFields> for Output {
             return Err(unknown(&fields.r#type));
         };
         let mistake = || format!("`{type_name}` {takes}");
+        if fields.group.is_some() && !keys.contains(&"group") {
+            return Err(ungrouped(type_name));
+        }
         if fields.given().any(|key| !keys.contains(&key)) {
             return Err(mistake());
         }
-        let name = fields.name.clone();
+        let (name, group) = (fields.name.clone(), fields.group.clone());
         let kind = fields.kind().ok_or_else(mistake)?;
-        Ok(Self { name, kind })
+        Ok(Self { name, kind, group })
     }
 }
 
@@ -202,6 +206,16 @@ impl OutputFields {
     }
 }
 
+/// Machines, pagers and queues keep cases apart: by their ids, incidents and ordering keys.
+fn ungrouped(type_name: &str) -> String {
+    let grouped = TYPES.iter().filter(|(.., keys)| keys.contains(&"group"));
+    let grouped = grouped.map(|(name, ..)| *name).collect::<Vec<_>>();
+    format!(
+        "`{type_name}` is told of each case by itself and takes no `group`; {} take it",
+        grouped.join(", ")
+    )
+}
+
 fn unknown(type_name: &str) -> String {
     let known = TYPES.map(|(name, ..)| name).join(", ");
     format!("this build has no output of type `{type_name}`: it is one of {known}")
@@ -244,9 +258,9 @@ mod tests {
         .map(|fields| output(fields).unwrap_err())
         .collect();
         insta::assert_snapshot!(messages.join("\n"), @r#"
-        `slack` takes `url`, by reference, and may have `allowPrivate`
-        `teams` takes `url`, by reference, and may have `allowPrivate`
-        `googleChat` takes `url`, by reference, and may have `allowPrivate`
+        `slack` takes `url`, by reference, and may have `allowPrivate` and `group`
+        `teams` takes `url`, by reference, and may have `allowPrivate` and `group`
+        `googleChat` takes `url`, by reference, and may have `allowPrivate` and `group`
         `pagerduty` takes `routingKey`, by reference, and may have `url` and `allowPrivate`
         `alertmanager` takes `url`, and may have `token` and `allowPrivate`
         `cloudEvents` takes `url`, and may have `token` and `allowPrivate`
@@ -257,7 +271,34 @@ mod tests {
         `sqs` takes `queue`, a URL, and may have `region` and `body`
         `eventbridge` takes `bus`, a name or an ARN, and may have `region` and `body`
         `pubsub` takes `topic`, projects/P/topics/T, and may have `body`
-        `email` takes `server`, `from` and `to`, and may have `username` and `password`, both or neither
+        `email` takes `server`, `from` and `to`, and may have `group`, and `username` and `password`, both or neither
+        "#);
+    }
+
+    #[test]
+    fn only_what_people_read_is_grouped() {
+        let grouped = |fields: Value| {
+            let mut fields = fields;
+            fields["group"] = json!({"by": ["category", "project"]});
+            output(fields)
+        };
+        let chat = grouped(json!({"type": "slack", "url": "env:U"})).unwrap();
+        let group = chat.group.unwrap();
+        assert_eq!((group.wait.as_secs(), group.most), (30, 50));
+        let messages: Vec<_> = [
+            json!({"type": "pagerduty", "routingKey": "env:K"}),
+            json!({"type": "alertmanager", "url": "https://alertmanager.example/"}),
+            json!({"type": "sqs", "queue": "https://sqs.eu-west-1.amazonaws.com/111122223333/a.fifo"}),
+            json!({"type": "webhook", "url": "https://hooks.example/"}),
+        ]
+        .into_iter()
+        .map(|fields| grouped(fields).unwrap_err())
+        .collect();
+        insta::assert_snapshot!(messages.join("\n"), @r#"
+        `pagerduty` is told of each case by itself and takes no `group`; slack, teams, googleChat, email take it
+        `alertmanager` is told of each case by itself and takes no `group`; slack, teams, googleChat, email take it
+        `sqs` is told of each case by itself and takes no `group`; slack, teams, googleChat, email take it
+        `webhook` is told of each case by itself and takes no `group`; slack, teams, googleChat, email take it
         "#);
     }
 

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::{Findings, secret};
 use crate::auth::is_confidential;
-use crate::config::{Config, OneOrMore, OutputKind, RouteMatch, Silence};
+use crate::config::{Config, Grouping, OneOrMore, OutputKind, RouteMatch, Silence};
 use crate::environment::Environment;
 use crate::load::path::{Place, at};
 use crate::load::shape::Shaped;
@@ -74,6 +74,9 @@ pub(super) fn check(
             | OutputKind::EventBridge { .. }
             | OutputKind::PubSub { .. } => None,
         };
+        if let Some(group) = &output.group {
+            grouped(group, &here.key("group"), findings);
+        }
         let misplaced = place::mistakes(&output.kind).into_iter();
         findings.extend(misplaced.map(|(key, message)| (here.key(key), message)));
         if let Some((key, reference)) = referred {
@@ -110,6 +113,21 @@ pub(super) fn check(
     }
     for (index, silence) in config.silences.iter().enumerate() {
         silenced(silence, &at("silences").index(index), findings);
+    }
+}
+
+fn grouped(group: &Grouping, here: &Place, findings: &mut Findings) {
+    if group.by.is_empty() {
+        let message = "say what alerts have in common that are told together";
+        findings.push((here.key("by"), message.to_owned()));
+    }
+    if group.wait.is_negative() || group.wait > Grouping::LONGEST_WAIT {
+        let message = "this should be from 0s to 1h: for so long an alert may wait for others";
+        findings.push((here.key("wait"), message.to_owned()));
+    }
+    if !Grouping::MOST.contains(&group.most) {
+        let message = "this should be from 2 to 200: so many alerts stand in one message at most";
+        findings.push((here.key("most"), message.to_owned()));
     }
 }
 
@@ -156,5 +174,34 @@ fn receiver(url: &str, wants: &str) -> Result<(), String> {
     match parsed.username().is_empty() && parsed.password().is_none() {
         true => Ok(()),
         false => Err(format!("a URL is no place for a secret: {wants}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn a_group_has_something_in_common_and_bounds() {
+        let text = r#"
+outputs:
+  - {name: a, type: slack, url: "env:URL", group: {by: [], wait: 2h, most: 1}}
+  - {name: b, type: slack, url: "env:URL", group: {wait: 30s}}
+  - {name: c, type: slack, url: "env:URL", group: {by: [actor]}}
+  - {name: d, type: pubsub, topic: projects/demo-mart/topics/alerts, group: {by: [category]}}
+  - {name: e, type: slack, url: "env:URL", group: {by: [severity, owner], wait: 5m, most: 200}}
+"#;
+        let environment = BTreeMap::from([("URL".to_owned(), "https://chat.example/x".to_owned())]);
+        let mistakes = crate::load::parse("postern.yaml", text, &environment).unwrap_err();
+        insta::assert_snapshot!(mistakes, @r#"
+        postern.yaml has 7 mistakes:
+          line 3: outputs[0].group.by: say what alerts have in common that are told together
+          line 3: outputs[0].group.wait: this should be from 0s to 1h: for so long an alert may wait for others
+          line 3: outputs[0].group.most: this should be from 2 to 200: so many alerts stand in one message at most
+          line 4: outputs[1].group: `by` is missing
+          line 5: outputs[2].group.by[0]: this should be one of category, severity, project, target, owner
+          line 5: outputs[2].group.by: say what alerts have in common that are told together
+          line 6: outputs[3]: `pubsub` is told of each case by itself and takes no `group`; slack, teams, googleChat, email take it
+        "#);
     }
 }

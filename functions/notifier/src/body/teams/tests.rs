@@ -1,5 +1,5 @@
 use super::*;
-use crate::testing::sample::{hostile, hostile_texts, opened, texts_in};
+use crate::testing::sample::{denials, hostile, hostile_group, hostile_texts, opened, texts_in};
 
 #[test]
 fn teams_gets_a_card() {
@@ -90,8 +90,11 @@ fn teams_gets_a_card() {
 
 #[test]
 fn no_text_gets_markup_into_teams_or_breaks_its_limit() {
-    for text in hostile_texts() {
-        let sent = message(&hostile(&text));
+    let sent = hostile_texts().into_iter().flat_map(|text| {
+        let group = hostile_group(&text);
+        [message(&hostile(&text)), message_of_group(&group)]
+    });
+    for sent in sent {
         assert!(sent.to_string().len() <= 28 * 1024);
         for (key, text) in texts_in(&sent) {
             let mut escaped = false;
@@ -102,4 +105,67 @@ fn no_text_gets_markup_into_teams_or_breaks_its_limit() {
             }
         }
     }
+}
+
+#[test]
+fn teams_gets_a_group_as_one_card() {
+    insta::assert_json_snapshot!(message_of_group(&denials(3)), @r#"
+    {
+      "attachments": [
+        {
+          "content": {
+            "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+            "body": [
+              {
+                "color": "default",
+                "size": "Large",
+                "text": "LOW: DENIED in 3 cases",
+                "type": "TextBlock",
+                "weight": "Bolder",
+                "wrap": true
+              },
+              {
+                "text": "3 cases changed from 2026-03-03T05:00:10Z to 2026-03-03T05:00:12Z.",
+                "type": "TextBlock",
+                "wrap": true
+              },
+              {
+                "facts": [
+                  {
+                    "title": "Project",
+                    "value": "acme-shop"
+                  },
+                  {
+                    "title": "LOW: DENIED",
+                    "value": "01D000 \\(revision 1\\): cloud-run:acme-shop/europe-west1/job-0: job-0 was denied: \\<no attestation\\>"
+                  },
+                  {
+                    "title": "LOW: DENIED",
+                    "value": "01D001 \\(revision 1\\): cloud-run:acme-shop/europe-west1/job-1: job-1 was denied: \\<no attestation\\>"
+                  },
+                  {
+                    "title": "LOW: DENIED",
+                    "value": "01D002 \\(revision 1\\): cloud-run:acme-shop/europe-west1/job-2: job-2 was denied: \\<no attestation\\>"
+                  },
+                  {
+                    "title": "Message",
+                    "value": "group-28acfc0c48c49584941e0268edee8c84"
+                  }
+                ],
+                "type": "FactSet"
+              }
+            ],
+            "msteams": {
+              "width": "Full"
+            },
+            "type": "AdaptiveCard",
+            "version": "1.4"
+          },
+          "contentType": "application/vnd.microsoft.card.adaptive",
+          "contentUrl": null
+        }
+      ],
+      "type": "message"
+    }
+    "#);
 }

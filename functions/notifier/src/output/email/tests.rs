@@ -79,7 +79,8 @@ fn email(fields: serde_json::Value) -> Result<Email, String> {
     let config::OutputKind::Email(mail) = output.kind else {
         panic!("no mail");
     };
-    Email::new(&mail, &|_| Ok("synthetic\n".to_owned())).map_err(|error| error.to_string())
+    Email::new(&mail, output.group, &|_| Ok("synthetic\n".to_owned()))
+        .map_err(|error| error.to_string())
 }
 
 async fn sent(script: &Script) -> Result<Receipt, Refusal> {
