@@ -51,9 +51,19 @@ attestor_part() {
   printf '%s' "${BASH_REMATCH[$2]}"
 }
 
+# decides FILE: whether the file is a decision, and nothing besides. (Of an empty file, jq finds nothing
+# wrong; so the number of documents is looked at, too.)
+decides() { holds "$1" '.kind == "Decision"'; }
+
 # allows FILE IMAGE TARGET: whether the file is a decision that allows this image there, and no other.
 allows() {
-  jq -e --arg image "$2" --arg target "$3" '
-    .kind == "Decision" and .allowed == true and .target == $target
-      and ([.images[] | .resolved // .image] == [$image])' "$1" >/dev/null 2>&1
+  # shellcheck disable=SC2016 # $image and $target are variables of jq
+  holds "$1" --arg image "$2" --arg target "$3" '.kind == "Decision" and .allowed == true
+    and .target == $target and ([.images[] | .resolved // .image] == [$image])'
+}
+
+# holds FILE [OPTION…] CONDITION: whether the file is one JSON document for which the condition is true.
+holds() {
+  local file=$1 condition=${!#}
+  jq --exit-status --slurp "${@:2:$#-2}" "length == 1 and (.[0] | $condition)" "$file" >/dev/null 2>&1
 }
