@@ -8,7 +8,7 @@ import subprocess
 import unittest
 
 from cloud import KEY_VERSION
-from world import DIGEST, IMAGE, NAME, ROOT, TARGET, World, needs, postern
+from world import DIGEST, IMAGE, NAME, TARGET, World, needs, postern
 
 ATTESTOR = "projects/demo-mart/attestors/built-by-ci"
 HERE = {"TARGET": TARGET, "POLICY_PROJECT": "demo-mart"}
@@ -39,10 +39,9 @@ class Recording(World):
         self.steps(2, "attest-kms", ATTESTOR=ATTESTOR, KEY_VERSION=KEY_VERSION)
 
     def test_the_command_comes_out_of_an_image_by_digest_only(self):
-        self.program("postern", "")
-        (self.programs / "postern").unlink()
-        folder = self.folder / "bin"
-        self.steps(2, "install", POSTERN_IMAGE=f"{NAME}:v1", POSTERN_BIN=str(folder))
+        (self.bin / "postern").unlink(missing_ok=True)
+        words = {"POSTERN_BIN": str(self.folder / "bin")}
+        self.steps(2, "fetch-postern", POSTERN_IMAGE=f"{NAME}:v1", **words)
         self.assertEqual(self.told, [])
 
 
@@ -123,6 +122,7 @@ class Deciding(World):
         self.program("postern", f"#!/bin/sh\nkill -{signal.SIGKILL.value} $$\n")
         self.steps(3, "gate", **files)
         (self.programs / "postern").unlink()
+        (self.bin / "postern").unlink(missing_ok=True)
         self.steps(3, "gate", **files)
 
     @needs("jq")
@@ -235,36 +235,6 @@ class Asking(World):
         self.google.closed = set()
         self.google.answer = lambda *_: {"allowed": True}
         self.steps(3, "gate", **gate)
-
-
-class Action(World):
-    """What the action of GitHub runs."""
-
-    RUN = ROOT / "infra/pipelines/github/action/run"
-
-    def setUp(self):
-        super().setUp()
-        self.output = self.folder / "output"
-        self.environment |= {"GITHUB_OUTPUT": str(self.output), "IMAGE": IMAGE}
-
-    @needs("openssl", "jq", "postern")
-    def test_check_by_files(self):
-        (self.folder / "policy.json").write_text(json.dumps(self.google.policy))
-        (self.folder / "attestors.json").write_text(json.dumps({"attestors": [*self.google.attestors.values()]}))
-        words = {"COMMAND": "check", "TARGET": TARGET, "POLICY": "policy.json", "ATTESTORS": "attestors.json\n"}
-        self.steps(1, self.RUN, **words, ATTESTATIONS="store:data")
-        self.assertIn("verdict=NON_CONFORMANT", self.output.read_text())
-        key = {"KEY": f"file:{self.google.key}", "TO": "store:data", "ATTESTORS": "attestors.json\n"}
-        self.steps(0, self.RUN, COMMAND="attest", ATTESTOR=ATTESTOR, **key)
-        self.steps(0, self.RUN, **words, ATTESTATIONS="store:data")
-        self.assertIn("verdict=CONFORMANT", self.output.read_text())
-
-    @needs("jq")
-    def test_mistakes(self):
-        self.steps(2, self.RUN, COMMAND="deploy")
-        self.steps(2, self.RUN, COMMAND="attest")
-        self.steps(2, self.RUN, COMMAND="check", TARGET=TARGET, GATE_URL="https://gate.example")
-        self.steps(2, self.RUN, COMMAND="check", TARGET=TARGET, IMAGE=f"{NAME}:v1")
 
 
 if __name__ == "__main__":

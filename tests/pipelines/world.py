@@ -38,7 +38,7 @@ printf 'docker %s\\n' "$*" >>"$TOLD"
 case "$1 $2" in
   'image inspect') printf 'elsewhere.example/web@sha256:%064d\\n{IMAGE}\\n' 0 ;;
   'create '*) echo container ;;
-  'cp '*) mkdir -p "$3" && cp -r "$POSTERN_TREE/." "$3" ;;
+  'cp container:/opt/postern') cp -r "$POSTERN_TREE" "$3" ;;
 esac
 """
 KUBECTL = """#!/usr/bin/env bash
@@ -89,13 +89,14 @@ class World(unittest.TestCase):
         self.program("gcloud", GCLOUD)
         self.program("docker", DOCKER)
         self.program("kubectl", KUBECTL)
-        if have("postern"):
-            self.program("postern", f'#!/bin/sh\nexec "{postern()}" "$@"\n')
         tree = self.folder / "tree"
         shutil.copytree(STEPS, tree / "steps")
-        (tree / "bin").mkdir()
+        self.bin = tree / "bin"
+        self.bin.mkdir()
+        if have("postern"):
+            (self.bin / "postern").symlink_to(postern())
         self.environment = {
-            "PATH": f"{self.programs}:{STEPS}:{TOOLS}:{os.environ['PATH']}",
+            "PATH": f"{self.programs}:{tree}/steps:{tree}/bin:{TOOLS}:{os.environ['PATH']}",
             "HOME": str(self.folder),
             "TOLD": str(self.folder / "told"),
             "RUNS": str(self.folder / "runs"),
