@@ -100,6 +100,13 @@ class House(unittest.TestCase):
                     pinned = re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)
                     self.assertTrue(pinned or line.startswith("./postern/infra/pipelines/github/action"))
 
+    def test_no_checkout_leaves_its_token_behind(self):
+        for name, job in yaml.safe_load(WORKFLOW.read_text())["jobs"].items():
+            for step in job["steps"]:
+                if step.get("uses", "").startswith("actions/checkout@"):
+                    with self.subTest(name):
+                        self.assertIs(step["with"]["persist-credentials"], False)
+
     def test_images_are_named_by_variable_or_digest(self):
         for file in ALL:
             for line in re.findall(r"^[ -]*(?:image|name|container): *(\S*[/$]\S*)$", file.read_text(), re.MULTILINE):

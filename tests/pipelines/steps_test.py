@@ -142,6 +142,9 @@ class Deciding(World):
             with self.subTest(change):
                 self.answers(**change)
                 self.steps(3, "gate", **files)
+        # Twice is not one decision.
+        self.program("postern", "#!/bin/sh\nexec cat answer.json answer.json\n")
+        self.steps(3, "gate", **files)
         self.answers()
         self.steps(0, "gate", **files)
         self.steps(0, "record", NAME, f"sha256:{'00' * 32}")
