@@ -10,7 +10,8 @@ pub struct Ledger {
     /// changes.
     pub origin: String,
     /// The private key (ECDSA P-256) that checkpoints are signed with, every minute in which something
-    /// was recorded: `file:PATH`, `env:NAME` or `awskms://…`. Absent: none are signed here.
+    /// was recorded: `file:PATH`, `env:NAME`, `awskms://…` or
+    /// `gcpkms://…`. Absent: none are signed here.
     pub key: Option<String>,
     /// Where signed checkpoints are kept besides. They need a key.
     pub anchors: Vec<LedgerAnchor>,

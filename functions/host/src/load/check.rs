@@ -155,7 +155,10 @@ fn ledger(config: &Config, environment: &dyn Environment, findings: &mut Finding
     };
     match key(reference) {
         Err(message) => findings.push((here.key("key"), message)),
-        Ok(()) if reference.starts_with("awskms:") => {}
+        Ok(())
+            if ["awskms:", "gcpkms:"]
+                .iter()
+                .any(|kms| reference.starts_with(kms)) => {}
         Ok(()) => {
             let secret_key = SecretReference(reference.clone());
             secret(&secret_key, here.key("key"), environment, findings);
@@ -168,12 +171,12 @@ fn key(reference: &str) -> Result<(), String> {
     match reference.split_once(':') {
         Some(("env" | "file", rest)) if !rest.is_empty() => Ok(()),
         Some(("awskms", rest)) if rest.starts_with("///") && rest.len() > 3 => Ok(()),
-        Some(("gcpkms", _)) => Err("this build cannot sign by Cloud KMS yet: use `file:PATH`, \
-                                    `env:NAME` or `awskms:///ARN-or-alias`"
-            .to_owned()),
+        Some(("gcpkms", rest)) if rest.starts_with("//projects/") => Ok(()),
         // It may be the key itself, so it is not shown.
         _ => Err(
-            "a key is written as `file:PATH`, `env:NAME` or `awskms:///ARN-or-alias`".to_owned(),
+            "a key is written as `file:PATH`, `env:NAME`, `awskms:///ARN-or-alias` or \
+             `gcpkms://projects/…/cryptoKeyVersions/N`"
+                .to_owned(),
         ),
     }
 }

@@ -161,7 +161,7 @@ routes:
       line 16: attestor.signers[0].attestor: "nonsense" is not of the form projects/PROJECT/attestors/ID
       line 17: attestor.signers[1].callers: nobody could ask: name the callers' e-mail addresses or subjects
       line 17: attestor.signers[1].repositories: nothing could be signed: name the repositories, such as `us-docker.pkg.dev/PROJECT/REPO/*`
-      line 17: attestor.signers[1].key: a key is written as `file:PATH`, `env:NAME` or `awskms:///ARN-or-alias`
+      line 17: attestor.signers[1].key: a key is written as `file:PATH`, `env:NAME`, `awskms:///ARN-or-alias` or `gcpkms://projects/…/cryptoKeyVersions/N`
       line 19: outputs[0].url: this should be an https:// URL (http:// only to loopback)
       line 20: outputs[1].name: another output has this name
       line 21: outputs[2]: `file` takes `path`, and may have `body`

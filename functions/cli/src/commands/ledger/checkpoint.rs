@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use postern_auditor::ledger::{Ledger, LedgerError};
+use postern_host::config::Config;
 use postern_host::environment::Process;
 
 use crate::data::{self, DataArgs, existing_store};
@@ -17,7 +18,8 @@ use crate::output;
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// The private key, ECDSA P-256: file:PATH, env:NAME or awskms:///KEY.
+    /// The private key, ECDSA P-256: file:PATH, env:NAME, awskms:///KEY or
+    /// gcpkms://projects/P/…/cryptoKeyVersions/V.
     #[arg(long, value_name = "KEY", env = "POSTERN_LEDGER_KEY")]
     key: String,
     /// The ledger's name. It stands in every checkpoint and never changes.
@@ -34,7 +36,7 @@ Examples:
 
 pub(super) async fn run(args: &Args) -> Outcome {
     let store = existing_store(&args.data.data).await?;
-    let signer = postern_wiring::note_signer(&args.key, &Process).await?;
+    let signer = postern_wiring::note_signer(&args.key, &Config::default(), &Process).await?;
     let ledger = Ledger::new(Arc::new(store), &args.origin, signer).map_err(failed)?;
     let note = ledger.checkpoint(data::now()).await.map_err(failed)?;
     output::print_bytes(note.to_string().as_bytes())?;
