@@ -303,6 +303,8 @@ async fn ledger(
     let ledger = Ledger::new(store, &config.ledger.origin, signer);
     let anchors = postern_wiring::anchors(config, environment).await?;
     let ledger = ledger.map_err(Failure::mistake)?;
+    let previous = postern_wiring::previous_keys(&config.ledger, environment)?;
+    let ledger = ledger.succeeding(previous);
     Ok(Some(ledger.anchored(Anchors::new(anchors))))
 }
 

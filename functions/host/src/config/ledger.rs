@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use super::SecretReference;
+
 /// The ledger over the journal.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -13,6 +15,9 @@ pub struct Ledger {
     /// was recorded: `file:PATH`, `env:NAME`, `awskms://…` or
     /// `gcpkms://…`. Absent: none are signed here.
     pub key: Option<String>,
+    /// The public halves (PEM) of the keys that signed before: what one of them signed last is gone on
+    /// from. `file:PATH` or `env:NAME`.
+    pub previous_keys: Vec<SecretReference>,
     /// Where signed checkpoints are kept besides. They need a key.
     pub anchors: Vec<LedgerAnchor>,
 }
@@ -61,6 +66,7 @@ impl Default for Ledger {
         Self {
             origin: "postern".to_owned(),
             key: None,
+            previous_keys: Vec::new(),
             anchors: Vec::new(),
         }
     }

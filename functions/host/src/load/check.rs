@@ -153,6 +153,10 @@ fn ledger(config: &Config, environment: &dyn Environment, findings: &mut Finding
         }
         return;
     };
+    for (index, previous) in config.ledger.previous_keys.iter().enumerate() {
+        let place = here.key("previousKeys").index(index);
+        secret(previous, place, environment, findings);
+    }
     match key(reference) {
         Err(message) => findings.push((here.key("key"), message)),
         Ok(())
