@@ -4,6 +4,8 @@
 mod adapters;
 mod anchors;
 mod appraiser;
+#[cfg(feature = "aws")]
+mod aws;
 mod buses;
 mod fetched;
 mod fetcher;

@@ -51,7 +51,7 @@ impl ManagedKey {
     }
 
     /// The key that a word means: `awskms://…` or `gcpkms://…`. Of the configuration, `endpoints.kms`
-    /// counts.
+    /// and `aws` count.
     ///
     /// # Errors
     /// If it is no such word, there is no identity to sign as, or this build has no client for it.
@@ -63,7 +63,7 @@ impl ManagedKey {
         if word.starts_with(GOOGLE) {
             google(word, config, environment)
         } else {
-            aws(word).await
+            aws(word, config, environment).await
         }
         .map(Self)
     }
@@ -80,13 +80,20 @@ impl ManagedKey {
 }
 
 #[cfg(feature = "aws")]
-async fn aws(word: &str) -> Result<Arc<dyn Key>, WiringError> {
-    let key = postern_aws::KmsKey::of_environment(word).await;
-    Ok(key.map_err(WiringError::mistake)?)
+async fn aws(
+    word: &str,
+    config: &Config,
+    environment: &dyn Environment,
+) -> Result<Arc<dyn Key>, WiringError> {
+    use postern_aws::{KmsKey, KmsReference};
+
+    let reference: KmsReference = word.parse().map_err(WiringError::mistake)?;
+    let session = crate::aws::session(config, environment).await?;
+    Ok(Arc::new(KmsKey::new(&session, reference)))
 }
 
 #[cfg(not(feature = "aws"))]
-async fn aws(_word: &str) -> Result<Arc<dyn Key>, WiringError> {
+async fn aws(_: &str, _: &Config, _: &dyn Environment) -> Result<Arc<dyn Key>, WiringError> {
     Err(WiringError::not_built("signing with awskms:// keys", "aws"))
 }
 

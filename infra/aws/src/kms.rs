@@ -14,7 +14,7 @@ use postern_core::ports::{Signer, SignerKey, Unavailable};
 use tokio::sync::OnceCell;
 
 use crate::failure::explain;
-use crate::reference::{KmsReference, KmsReferenceError};
+use crate::reference::KmsReference;
 use crate::session::Session;
 
 /// The longest message that `Sign` takes as it is.
@@ -56,18 +56,6 @@ impl KmsKey {
             reference,
             public: OnceCell::new(),
         }
-    }
-
-    /// The key that a reference (`awskms://…`) names, in the session that the environment describes.
-    ///
-    /// # Errors
-    /// If it is no such reference.
-    pub async fn of_environment(reference: &str) -> Result<Arc<Self>, KmsReferenceError> {
-        let reference = reference.parse()?;
-        Ok(Arc::new(Self::new(
-            &Session::from_environment().await,
-            reference,
-        )))
     }
 
     /// A signer with this key that uses the algorithm which the attestor states for it.

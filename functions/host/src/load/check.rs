@@ -2,6 +2,7 @@
 
 mod access;
 mod alerts;
+mod aws;
 mod cases;
 mod registries;
 
@@ -37,6 +38,7 @@ pub(super) fn check(
     cases::check(config, &mut findings);
     signers(config, &mut findings);
     ledger(config, environment, &mut findings);
+    aws::check(&config.aws, &mut findings);
     access::check(&config.auth, platform, &mut findings);
     registries::check(&config.registries, environment, &mut findings);
     alerts::check(config, environment, shaped, &mut findings);
