@@ -22,11 +22,8 @@ pub fn previous_keys(
             WiringError::mistake(format_args!("ledger.previousKeys[{index}]: {error}"))
         };
         let pem = secret::resolve(reference, environment).map_err(|error| wrong(&error))?;
-        keys.push(NoteKey::from_pem(pem.expose_secret()).map_err(|error| {
-            wrong(&format_args!(
-                "{error}; name the public half: openssl pkey -in ledger.pem -pubout"
-            ))
-        })?);
+        let key = NoteKey::from_pem(pem.expose_secret());
+        keys.push(key.map_err(|error| wrong(&error))?);
     }
     Ok(keys)
 }
@@ -62,9 +59,8 @@ mod tests {
         assert_eq!(read(&[&public, &public]).unwrap().len(), 2);
         let error = read(&[&public, &private]).err().unwrap();
         assert!(error.starts_with("ledger.previousKeys[1]: "), "{error}");
-        assert!(
-            error.contains("-pubout") && !error.contains("PRIVATE"),
-            "{error}"
-        );
+        assert!(error.contains("-pubout"), "{error}");
+        let secret = private.lines().nth(1).unwrap();
+        assert!(!error.contains(secret), "{error}");
     }
 }
