@@ -21,10 +21,8 @@ const PASSPHRASE: &str = secret::KEY_PASSPHRASE;
 pub enum KeyReference {
     /// `file:PATH` or `env:NAME`: read into memory, see [`SoftwareKey`].
     Software(SecretReference),
-    /// `awskms://…`, as it was written.
-    AwsKms(String),
-    /// `gcpkms://…`, as it was written.
-    GcpKms(String),
+    /// `awskms://…` or `gcpkms://…`, as it was written: the client is for binaries to bring.
+    Managed(String),
 }
 
 /// Why a key cannot be used as it is named. Never quotes what may be the key itself.
@@ -45,17 +43,9 @@ pub enum KeyMistake {
         /// Why.
         error: SignerError,
     },
-    /// The scheme's client was left out of this build, or is not written yet.
-    #[error("this build cannot sign with {scheme} keys: {why}")]
-    NotBuilt {
-        /// Such as `gcpkms://`.
-        scheme: &'static str,
-        /// What is missing.
-        why: &'static str,
-    },
-    /// A key service's own form is not kept to.
+    /// What a key management service holds cannot be used as it is named.
     #[error("{0}")]
-    Form(String),
+    Managed(String),
 }
 
 impl KeyMistake {
@@ -81,38 +71,10 @@ impl FromStr for KeyReference {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text.starts_with("file:") || text.starts_with("env:") {
             Ok(Self::Software(SecretReference(text.to_owned())))
-        } else if text.starts_with("awskms://") {
-            Ok(Self::AwsKms(text.to_owned()))
-        } else if text.starts_with("gcpkms://") {
-            Ok(Self::GcpKms(text.to_owned()))
+        } else if text.starts_with("awskms://") || text.starts_with("gcpkms://") {
+            Ok(Self::Managed(text.to_owned()))
         } else {
             Err(KeyMistake::NotAReference)
-        }
-    }
-}
-
-impl KeyReference {
-    /// What makes a signer of the key. Keys of a key management service need a client, which is for
-    /// binaries to bring; here they are refused.
-    ///
-    /// # Errors
-    /// See [`KeyMistake`].
-    pub fn signer_for(&self, environment: &dyn Environment) -> Result<Box<SignerFor>, KeyMistake> {
-        match self {
-            Self::Software(reference) => {
-                let key = SoftwareKey::read(reference, environment)?;
-                Ok(Box::new(move |attestor| {
-                    Ok(Arc::new(key.signer(attestor)?))
-                }))
-            }
-            Self::AwsKms(_) => Err(KeyMistake::NotBuilt {
-                scheme: "awskms://",
-                why: "it was made without the cargo feature `aws`; build with --features aws",
-            }),
-            Self::GcpKms(_) => Err(KeyMistake::NotBuilt {
-                scheme: "gcpkms://",
-                why: "this version does not speak to Cloud KMS; use file:, env: or awskms://",
-            }),
         }
     }
 }
@@ -156,6 +118,11 @@ impl SoftwareKey {
             .parsed()
             .and_then(|signer| in_the_name_of(signer, attestor));
         signer.map_err(|error| self.mistake(error))
+    }
+
+    /// What makes a signer of it in an attestor's name.
+    pub fn into_signer_for(self) -> Box<SignerFor> {
+        Box::new(move |attestor| Ok(Arc::new(self.signer(attestor)?)))
     }
 
     fn parsed(&self) -> Result<SoftwareSigner, SignerError> {
@@ -206,8 +173,8 @@ mod tests {
     #[rstest]
     #[case::file("file:key.pem", "Software(SecretReference(\"file:key.pem\"))")]
     #[case::env("env:KEY", "Software(SecretReference(\"env:KEY\"))")]
-    #[case::aws("awskms:///alias/ci", "AwsKms(\"awskms:///alias/ci\")")]
-    #[case::gcp("gcpkms://projects/p", "GcpKms(\"gcpkms://projects/p\")")]
+    #[case::aws("awskms:///alias/ci", "Managed(\"awskms:///alias/ci\")")]
+    #[case::gcp("gcpkms://projects/p", "Managed(\"gcpkms://projects/p\")")]
     fn references_are_told_apart(#[case] text: &str, #[case] expected: &str) {
         assert_eq!(
             format!("{:?}", text.parse::<KeyReference>().unwrap()),
@@ -219,20 +186,6 @@ mod tests {
     fn a_key_in_place_of_its_reference_is_not_quoted() {
         let mistake = Key::new(1).pem().parse::<KeyReference>().unwrap_err();
         insta::assert_snapshot!(mistake, @"a key is written file:PATH, env:NAME, awskms:///KEY or gcpkms://KEY, never as itself");
-    }
-
-    #[rstest]
-    #[case::aws("awskms:///alias/ci")]
-    #[case::gcp("gcpkms://projects/p")]
-    fn what_needs_a_client_is_named(#[case] text: &str) {
-        let reference: KeyReference = text.parse().unwrap();
-        let mistake = reference
-            .signer_for(&environment(""))
-            .err()
-            .unwrap()
-            .to_string();
-        let scheme = &text[..9];
-        assert!(mistake.starts_with(&format!("this build cannot sign with {scheme} keys: ")));
     }
 
     #[test]

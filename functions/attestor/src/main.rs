@@ -3,11 +3,13 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use postern_attestor::{Attestor, AttestorParts, KeyMistake, KeyReference, SignerFor, rules};
+use postern_attestor::{
+    Attestor, AttestorParts, KeyMistake, KeyReference, SignerFor, SoftwareKey, rules,
+};
 use postern_host::config::Config;
 use postern_host::environment::Process;
 use postern_host::telemetry::Readiness;
-use postern_wiring::{Adapters, Doors, Part, StartError};
+use postern_wiring::{Adapters, Doors, ManagedKey, Part, StartError};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -53,7 +55,8 @@ async fn attestor(config: &Config, adapters: Adapters) -> Result<Attestor, Start
     let sink = async |word: &str| {
         postern_wiring::sink(word, Some(&adapters.store), &adapters.registry).await
     };
-    let rules = rules(signers, signer_for, sink).await;
+    let key = async |key: &str| signer_for(key, config).await;
+    let rules = rules(signers, key, sink).await;
     let rules = rules.map_err(|mistakes| StartError::Function(mistakes.to_string()))?;
     let store = Arc::new(adapters.store.clone());
     let parts = AttestorParts {
@@ -66,19 +69,15 @@ async fn attestor(config: &Config, adapters: Adapters) -> Result<Attestor, Start
     Ok(Attestor::new(parts, rules))
 }
 
-async fn signer_for(key: &str) -> Result<Box<SignerFor>, KeyMistake> {
+async fn signer_for(key: &str, config: &Config) -> Result<Box<SignerFor>, KeyMistake> {
     match key.parse()? {
-        #[cfg(feature = "aws")]
-        KeyReference::AwsKms(reference) => aws(&reference).await,
-        reference => KeyReference::signer_for(&reference, &Process),
+        KeyReference::Software(reference) => {
+            Ok(SoftwareKey::read(&reference, &Process)?.into_signer_for())
+        }
+        KeyReference::Managed(reference) => {
+            let key = ManagedKey::named(&reference, config, &Process).await;
+            let key = key.map_err(|error| KeyMistake::Managed(error.to_string()))?;
+            Ok(Box::new(move |attestor| Ok(key.signer(attestor))))
+        }
     }
-}
-
-#[cfg(feature = "aws")]
-async fn aws(reference: &str) -> Result<Box<SignerFor>, KeyMistake> {
-    let key = postern_aws::KmsKey::of_environment(reference).await;
-    let key = key.map_err(|error| KeyMistake::Form(error.to_string()))?;
-    Ok(Box::new(move |attestor| {
-        Ok(std::sync::Arc::new(key.signer(attestor)))
-    }))
 }

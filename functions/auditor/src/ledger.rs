@@ -16,7 +16,9 @@ use jiff::Timestamp;
 use postern_core::ledger::checkpoint::{NoteError, check_origin};
 use postern_core::ledger::{Checkpoint, SignedNote, tree};
 use postern_core::ports::{Head, LedgerStore, Signer, SignerKey, Unavailable};
-use postern_verify::NoteKey;
+use postern_verify::{Author, NoteKey};
+
+use self::broken::key_name;
 
 pub use self::anchors::Anchors;
 pub use self::broken::Broken;
@@ -31,6 +33,8 @@ pub struct Ledger {
     store: Arc<dyn LedgerStore>,
     origin: String,
     signer: Arc<dyn Signer>,
+    /// The public halves of the keys that signed before.
+    previous: Vec<NoteKey>,
     anchors: Anchors,
     /// When a tick last signed, in seconds. Held while one is at it, so that checkpoints are published
     /// in their order.
@@ -70,6 +74,26 @@ pub enum LedgerError {
         /// Entries now.
         now: u64,
     },
+    /// What was signed last is not of a key that is known here: the key was changed, or somebody put it
+    /// there.
+    #[error(
+        "the checkpoint of {size} entries that was signed last is signed by {}, and nothing is signed \
+         after it; if the ledger's key was changed, name the public half of the old one in \
+         `ledger.previousKeys` (or --previous-key)",
+        key_name(*key)
+    )]
+    UnknownKey {
+        /// Its entries.
+        size: u64,
+        /// The id of the key that it names; nothing if nobody signed under this ledger's name.
+        key: Option<[u8; 4]>,
+    },
+    /// What was signed last names a key that did not sign it.
+    #[error(
+        "the checkpoint of {0} entries that was signed last has no valid signature of the key that it \
+         names: it was changed, and nothing is signed after it"
+    )]
+    LastForged(u64),
     /// Another ledger was signed here.
     #[error("the checkpoint that was signed last is of {0:?}")]
     OtherOrigin(String),
@@ -91,9 +115,18 @@ impl Ledger {
             store,
             origin,
             signer,
+            previous: Vec::new(),
             anchors: Anchors::default(),
             ticked: tokio::sync::Mutex::new(i64::MIN),
         })
+    }
+
+    /// Goes on from what one of these keys signed last: those that the ledger had before its key. They
+    /// sign nothing any more.
+    #[must_use]
+    pub fn succeeding(mut self, previous: Vec<NoteKey>) -> Self {
+        self.previous = previous;
+        self
     }
 
     /// Has what is signed by a [`tick`](Self::tick) kept elsewhere as well.
@@ -114,10 +147,9 @@ impl Ledger {
             return Ok(());
         }
         let signed = self.checkpoint(now).await;
-        // What was signed before is kept elsewhere even if nothing more is signed.
-        if let Ok(note) = last_signed(&*self.store).await
-            && let Ok(checkpoint) = Checkpoint::parse(&note.text)
-        {
+        // What was signed before is kept elsewhere even if nothing more is signed; what somebody else put
+        // there is not.
+        if let Ok(Some((note, checkpoint))) = self.last().await {
             let note = note.to_string();
             self.anchors.publish(checkpoint.size, &note, now).await;
         }
@@ -133,17 +165,11 @@ impl Ledger {
     /// See [`LedgerError`]. Nothing is ever signed that contradicts what was signed before.
     pub async fn checkpoint(&self, now: Timestamp) -> Result<SignedNote, LedgerError> {
         let head = self.store.grow().await?;
-        match last_signed(&*self.store).await {
-            Ok(note) => {
-                let last = Checkpoint::parse(&note.text).map_err(LedgerError::Last)?;
-                self.extends(head, &last).await?;
-                if last.size == head.size {
-                    return Ok(note);
-                }
+        if let Some((note, last)) = self.last().await? {
+            self.extends(head, &last).await?;
+            if last.size == head.size {
+                return Ok(note);
             }
-            Err(NotSigned::Yet) => {}
-            Err(NotSigned::Unavailable(error)) => return Err(error.into()),
-            Err(NotSigned::Damaged(error)) => return Err(LedgerError::Last(error)),
         }
         let note = self.signed(head).await?;
         let text = note.to_string();
@@ -151,10 +177,39 @@ impl Ledger {
         Ok(note)
     }
 
-    async fn extends(&self, head: Head, last: &Checkpoint) -> Result<(), LedgerError> {
+    /// What was signed last, if it was signed by this ledger's key, or by one that it had before.
+    async fn last(&self) -> Result<Option<(SignedNote, Checkpoint)>, LedgerError> {
+        let note = match last_signed(&*self.store).await {
+            Ok(note) => note,
+            Err(NotSigned::Yet) => return Ok(None),
+            Err(NotSigned::Unavailable(error)) => return Err(error.into()),
+            Err(NotSigned::Damaged(error)) => return Err(LedgerError::Last(error)),
+        };
+        let last = Checkpoint::parse(&note.text).map_err(LedgerError::Last)?;
         if last.origin != self.origin {
-            return Err(LedgerError::OtherOrigin(last.origin.clone()));
+            return Err(LedgerError::OtherOrigin(last.origin));
         }
+        let mut keys = vec![self.key().await?];
+        keys.extend(self.previous.iter().cloned());
+        match Author::of(&note, &self.origin, &keys) {
+            Author::Known(_) => Ok(Some((note, last))),
+            Author::Nobody => Err(LedgerError::LastForged(last.size)),
+            Author::Unknown(key) => Err(LedgerError::UnknownKey {
+                size: last.size,
+                key,
+            }),
+        }
+    }
+
+    async fn key(&self) -> Result<NoteKey, LedgerError> {
+        let key = match self.signer.public_key().await? {
+            SignerKey::Pkix(pem) => NoteKey::from_pem(&pem),
+            SignerKey::Pgp(_) => return Err(LedgerError::Key("it is an OpenPGP key".to_owned())),
+        };
+        key.map_err(|error| LedgerError::Key(error.to_string()))
+    }
+
+    async fn extends(&self, head: Head, last: &Checkpoint) -> Result<(), LedgerError> {
         let growth = self.store.prove_growth(last.size, head.size).await?;
         let (old, new) = ((last.size, last.root), (head.size, head.root));
         match growth {
@@ -167,11 +222,7 @@ impl Ledger {
     }
 
     async fn signed(&self, head: Head) -> Result<SignedNote, LedgerError> {
-        let key = match self.signer.public_key().await? {
-            SignerKey::Pkix(pem) => NoteKey::from_pem(&pem),
-            SignerKey::Pgp(_) => return Err(LedgerError::Key("it is an OpenPGP key".to_owned())),
-        };
-        let key = key.map_err(|error| LedgerError::Key(error.to_string()))?;
+        let key = self.key().await?;
         let checkpoint = Checkpoint {
             origin: self.origin.clone(),
             size: head.size,

@@ -166,10 +166,12 @@ async fn ledger(
     let Some(key) = &config.ledger.key else {
         return Ok(None);
     };
-    let signer = postern_wiring::note_signer(key, environment).await?;
+    let signer = postern_wiring::note_signer(key, config, environment).await?;
     let ledger = Ledger::new(store, &config.ledger.origin, signer);
     let ledger = ledger.map_err(|error| StartError::Function(error.to_string()))?;
     let anchors = postern_wiring::anchors(config, environment).await?;
+    let previous = postern_wiring::previous_keys(&config.ledger, environment)?;
+    let ledger = ledger.succeeding(previous);
     Ok(Some(ledger.anchored(Anchors::new(anchors))))
 }
 

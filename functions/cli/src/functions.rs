@@ -260,7 +260,7 @@ async fn attestor(
     let sink = async |word: &str| {
         postern_wiring::sink(word, Some(&adapters.store), &adapters.registry).await
     };
-    let key = async |key: &str| signer_for(key, environment).await;
+    let key = async |key: &str| signer_for(key, config, environment).await;
     let rules = rules(&config.attestor.signers, key, sink)
         .await
         .map_err(Failure::mistake)?;
@@ -310,10 +310,12 @@ async fn ledger(
     let Some(key) = &config.ledger.key else {
         return Ok(None);
     };
-    let signer = postern_wiring::note_signer(key, environment).await?;
+    let signer = postern_wiring::note_signer(key, config, environment).await?;
     let ledger = Ledger::new(store, &config.ledger.origin, signer);
     let anchors = postern_wiring::anchors(config, environment).await?;
     let ledger = ledger.map_err(Failure::mistake)?;
+    let previous = postern_wiring::previous_keys(&config.ledger, environment)?;
+    let ledger = ledger.succeeding(previous);
     Ok(Some(ledger.anchored(Anchors::new(anchors))))
 }
 

@@ -47,7 +47,7 @@ pub(crate) async fn client(
             });
         }
     }
-    Ok(postern_wiring::registry(&listed, environment).await?)
+    Ok(postern_wiring::registry(&listed, config, environment).await?)
 }
 
 fn is_loopback(host: &str) -> bool {

@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bytes::Base64;
+
 /// `projects/P/attestors/A`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -179,6 +181,19 @@ pub struct PkixPublicKey {
     /// Blank, or equal to the wrapper's `id` (v1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_id: Option<String>,
+}
+
+impl PkixPublicKey {
+    /// The DER of the SubjectPublicKeyInfo that the PEM holds (RFC 7468, section 13); `None` if it is
+    /// no such PEM. It says nothing of what the DER is.
+    pub fn der(&self) -> Option<Vec<u8>> {
+        let (_, rest) = self
+            .public_key_pem
+            .split_once("-----BEGIN PUBLIC KEY-----")?;
+        let (body, _) = rest.split_once("-----END PUBLIC KEY-----")?;
+        let body: String = body.split_ascii_whitespace().collect();
+        Base64::decode(&body).ok()
+    }
 }
 
 /// The signature algorithms of Binary Authorization. Both spellings of each are read, because

@@ -11,6 +11,7 @@ mod bus;
 mod cases;
 mod estate;
 mod fetcher;
+mod identity;
 mod ledger;
 mod resources;
 mod runtime;
@@ -30,6 +31,7 @@ pub use self::estate::{
     LogExclusion, LogSink, TopicSubscription, WorkloadKind,
 };
 pub use self::fetcher::Fetcher;
+pub use self::identity::IdentityTokens;
 pub use self::ledger::{Head, Inclusion, Leaf, LedgerStore};
 pub use self::resources::{
     OccurrenceWrite, OccurrencesOf, Resource, ResourceStore, ResourceWrite, Wrote,

@@ -4,6 +4,7 @@
 mod attestor;
 mod audit;
 mod auth;
+mod aws;
 mod cases;
 mod gate;
 mod heartbeat;
@@ -19,6 +20,7 @@ use serde::Deserialize;
 pub use attestor::{Attestor, Signer};
 pub use audit::{Audit, Endpoints, Reconcile, RemoteGate, Sns, TrustSet};
 pub use auth::{Access, Auth, Issuer, PlatformCallers, PlatformWord, Right};
+pub use aws::{Aws, WebIdentity};
 pub use cases::{Cases, Due, JustificationRules};
 pub use gate::{BreakGlass, Gate, OnUndetermined, Tls};
 pub use heartbeat::Heartbeat;
@@ -74,6 +76,8 @@ pub struct Config {
     pub ledger: Ledger,
     /// Where Google's APIs are, where that is not the default.
     pub endpoints: Endpoints,
+    /// How AWS is spoken to.
+    pub aws: Aws,
     /// Where alerts go.
     pub outputs: Vec<Output>,
     /// Which alert goes where; none: everything goes everywhere.
@@ -106,6 +110,7 @@ impl Default for Config {
             owners: None,
             ledger: Ledger::default(),
             endpoints: Endpoints::default(),
+            aws: Aws::default(),
             outputs: Vec::new(),
             routes: Vec::new(),
             silences: Vec::new(),

@@ -31,7 +31,7 @@ pub use cache::{Checked, EvidenceCache, EvidenceKey, Rejection, Verified};
 pub use certificate::RsaCertificate;
 pub use error::{KeyError, SignatureError};
 pub use key_id::{KeyId, key_id, pkix_key_id};
-pub use note::NoteKey;
+pub use note::{Author, NoteKey};
 #[cfg(feature = "pgp")]
 pub use pgp::PgpKey;
 pub use pkix::PkixKey;

@@ -32,14 +32,47 @@ impl NoteKey {
         }
     }
 
+    /// What names this key in notes, as far as four bytes can: the first of the SHA-256 of its DER
+    /// SubjectPublicKeyInfo.
+    pub fn id(&self) -> [u8; 4] {
+        key_id(self.0.spki())
+    }
+
     /// Whether the note has a signature of this key under this name.
     pub fn signed(&self, note: &SignedNote, name: &str) -> bool {
-        let id = key_id(self.0.spki());
+        let id = self.id();
         let mut own = note
             .signatures
             .iter()
             .filter(|s| s.name == name && s.key_id == id);
         own.any(|one| self.0.verify(note.text.as_bytes(), &one.signature).is_ok())
+    }
+}
+
+/// Who signed a note, as far as some keys can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Author {
+    /// The key of this id.
+    Known([u8; 4]),
+    /// A key of which there is no public half here, by the id in the note; without one, nobody signed
+    /// under this name. Nothing is known of such a signature.
+    Unknown(Option<[u8; 4]>),
+    /// The note names one of the keys, which did not sign it: it was changed, or is forged.
+    Nobody,
+}
+
+impl Author {
+    /// Who signed a note under this name. One good signature is enough.
+    pub fn of(note: &SignedNote, name: &str, keys: &[NoteKey]) -> Self {
+        if let Some(key) = keys.iter().find(|key| key.signed(note, name)) {
+            return Self::Known(key.id());
+        }
+        let mut named = note.signatures.iter().filter(|s| s.name == name);
+        let first = named.clone().next().map(|s| s.key_id);
+        match named.any(|s| keys.iter().any(|key| key.id() == s.key_id)) {
+            true => Self::Nobody,
+            false => Self::Unknown(first),
+        }
     }
 }
 
@@ -84,6 +117,28 @@ mod tests {
         assert!(!other.signed(&signed, NAME));
         signed.text = note(&signer, &key, 6).text;
         assert!(!key.signed(&signed, NAME));
+    }
+
+    #[test]
+    fn an_author_is_known_unknown_or_nobody() {
+        let (signer, key) = key();
+        let (_, other) = self::key();
+        let mut signed = note(&signer, &key, 5);
+        let of = |note: &SignedNote, keys: &[NoteKey]| Author::of(note, NAME, keys);
+        let both = [other.clone(), key.clone()];
+        assert_eq!(of(&signed, &both), Author::Known(key.id()));
+        let others = std::slice::from_ref(&other);
+        assert_eq!(of(&signed, others), Author::Unknown(Some(key.id())));
+        assert_eq!(of(&signed, &[]), Author::Unknown(Some(key.id())));
+        // A signature of another key beside a good one changes nothing.
+        let extra = other.line(NAME, b"synthetic".to_vec());
+        signed.signatures.insert(0, extra);
+        assert_eq!(of(&signed, &both), Author::Known(key.id()));
+        assert_eq!(of(&signed, others), Author::Nobody);
+        signed.text = note(&signer, &key, 6).text;
+        assert_eq!(of(&signed, &both), Author::Nobody);
+        signed.signatures.clear();
+        assert_eq!(of(&signed, &both), Author::Unknown(None));
     }
 
     #[test]

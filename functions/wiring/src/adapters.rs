@@ -36,7 +36,7 @@ impl Adapters {
     /// At the first word that means nothing or local file that is wrong.
     pub async fn of(config: &Config, environment: &dyn Environment) -> Result<Self, WiringError> {
         let store = Store::lazy(&config.store, Options::default())?;
-        let registry = registry(&config.registries, environment).await?;
+        let registry = registry(&config.registries, config, environment).await?;
         let mut sources = Vec::new();
         for word in &config.attestations {
             sources.push(source(word, Some(&store), &registry).await?);

@@ -30,13 +30,13 @@ pub async fn anchors(
                 bucket,
                 prefix,
                 region,
-            } => s3(bucket, prefix, region.as_deref()).await?,
+            } => s3(bucket, prefix, region.as_deref(), config, environment).await?,
             LedgerAnchor::Pubsub { topic } => {
                 let bus = pubsub_topic(topic, config, environment)?;
                 Arc::new(TopicAnchor::new(format!("pubsub:{topic}"), bus))
             }
             LedgerAnchor::Sns { topic } => {
-                let bus = sns_topic(topic).await?;
+                let bus = sns_topic(topic, config, environment).await?;
                 Arc::new(TopicAnchor::new(format!("sns:{topic}"), bus))
             }
         });
@@ -67,8 +67,10 @@ async fn s3(
     bucket: &str,
     prefix: &str,
     region: Option<&str>,
+    config: &Config,
+    environment: &dyn Environment,
 ) -> Result<Arc<dyn Anchor>, WiringError> {
-    let session = postern_aws::Session::from_environment().await;
+    let session = crate::aws::session(config, environment).await?;
     let anchor = postern_aws::BucketAnchor::new(&session, bucket, prefix, region);
     Ok(Arc::new(anchor))
 }
@@ -78,6 +80,8 @@ async fn s3(
     _bucket: &str,
     _prefix: &str,
     _region: Option<&str>,
+    _config: &Config,
+    _environment: &dyn Environment,
 ) -> Result<Arc<dyn Anchor>, WiringError> {
     Err(WiringError::not_built(
         "`ledger.anchors` of the type s3",

@@ -18,7 +18,7 @@ pub async fn buses(
     environment: &dyn Environment,
 ) -> Result<Buses, WiringError> {
     let mut buses = Buses::new();
-    let mut aws = aws::Connection::default();
+    let mut aws = aws::Connection::new(config, environment);
     for output in outputs {
         let made = match &output.kind {
             OutputKind::Sns { topic, .. } => aws.sns(topic).await,
@@ -41,8 +41,12 @@ pub async fn buses(
 ///
 /// # Errors
 /// As [`buses`].
-pub(crate) async fn sns_topic(arn: &str) -> Result<Arc<dyn MessageBus>, WiringError> {
-    aws::Connection::default().sns(arn).await
+pub(crate) async fn sns_topic(
+    arn: &str,
+    config: &Config,
+    environment: &dyn Environment,
+) -> Result<Arc<dyn MessageBus>, WiringError> {
+    aws::Connection::new(config, environment).sns(arn).await
 }
 
 /// A client for one topic of Google Pub/Sub.
@@ -63,37 +67,50 @@ mod aws {
 
     use postern_aws::{EventBus, Queue, Session, Topic};
     use postern_core::ports::MessageBus;
+    use postern_host::config::Config;
+    use postern_host::environment::Environment;
 
     use crate::WiringError;
 
     /// One session for all, made when it is needed.
-    #[derive(Default)]
-    pub(super) struct Connection(Option<Session>);
+    pub(super) struct Connection<'a> {
+        session: Option<Session>,
+        config: &'a Config,
+        environment: &'a dyn Environment,
+    }
 
     type Made = Result<Arc<dyn MessageBus>, WiringError>;
 
-    impl Connection {
+    impl<'a> Connection<'a> {
+        pub(super) fn new(config: &'a Config, environment: &'a dyn Environment) -> Self {
+            Self {
+                session: None,
+                config,
+                environment,
+            }
+        }
+
         pub(super) async fn sns(&mut self, topic: &str) -> Made {
-            let topic = Topic::new(self.session().await, topic);
+            let topic = Topic::new(self.session().await?, topic);
             Ok(Arc::new(topic.map_err(WiringError::mistake)?))
         }
 
         pub(super) async fn sqs(&mut self, queue: &str, region: Option<&str>) -> Made {
-            let queue = Queue::new(self.session().await, queue, region);
+            let queue = Queue::new(self.session().await?, queue, region);
             Ok(Arc::new(queue.map_err(WiringError::mistake)?))
         }
 
         pub(super) async fn event_bridge(&mut self, bus: &str, region: Option<&str>) -> Made {
-            let bus = EventBus::new(self.session().await, bus, region);
+            let bus = EventBus::new(self.session().await?, bus, region);
             Ok(Arc::new(bus.map_err(WiringError::mistake)?))
         }
 
-        async fn session(&mut self) -> &Session {
-            let session = match self.0.take() {
+        async fn session(&mut self) -> Result<&Session, WiringError> {
+            let session = match self.session.take() {
                 Some(session) => session,
-                None => Session::from_environment().await,
+                None => crate::aws::session(self.config, self.environment).await?,
             };
-            self.0.insert(session)
+            Ok(self.session.insert(session))
         }
     }
 }
@@ -103,15 +120,20 @@ mod aws {
     use std::sync::Arc;
 
     use postern_core::ports::MessageBus;
+    use postern_host::config::Config;
+    use postern_host::environment::Environment;
 
     use crate::WiringError;
 
-    #[derive(Default)]
     pub(super) struct Connection;
 
     type Made = Result<Arc<dyn MessageBus>, WiringError>;
 
     impl Connection {
+        pub(super) fn new(_: &Config, _: &dyn Environment) -> Self {
+            Self
+        }
+
         pub(super) async fn sns(&mut self, _: &str) -> Made {
             Err(WiringError::not_built("an output of type sns", "aws"))
         }

@@ -4,34 +4,30 @@ use std::sync::Arc;
 
 use postern_core::attestor::SignatureAlgorithm;
 use postern_core::ports::Signer;
-use postern_host::config::SecretReference;
+use postern_host::config::{Config, SecretReference};
 use postern_host::environment::Environment;
 use postern_host::secret;
 use postern_verify::signer::SoftwareSigner;
 use secrecy::ExposeSecret as _;
 
-use crate::WiringError;
+use crate::{ManagedKey, WiringError};
 
 /// The one algorithm of checkpoints.
 const ALGORITHM: SignatureAlgorithm = SignatureAlgorithm::EcdsaP256Sha256;
 
 /// The signer that a word means: `file:PATH` or `env:NAME` of an ECDSA P-256 key (the passphrase of an
-/// encrypted one in `POSTERN_KEY_PASSPHRASE`), or `awskms://…`. A key service is not asked before
-/// something is to be signed.
+/// encrypted one in `POSTERN_KEY_PASSPHRASE`), or a [`ManagedKey`].
 ///
 /// # Errors
 /// If the word means nothing, or what it names is no such key.
 pub async fn note_signer(
     key: &str,
+    config: &Config,
     environment: &dyn Environment,
 ) -> Result<Arc<dyn Signer>, WiringError> {
-    if key.starts_with("awskms://") {
-        return kms(key).await;
-    }
-    if key.starts_with("gcpkms://") {
-        return Err(WiringError::mistake(
-            "this version does not speak to Cloud KMS; use file:, env: or awskms://",
-        ));
+    if ManagedKey::is_meant(key) {
+        let key = ManagedKey::named(key, config, environment).await?;
+        return Ok(key.signer_by(ALGORITHM));
     }
     let wrong = |error: &dyn std::fmt::Display| {
         // The word may be the key itself, and then is not shown.
@@ -54,18 +50,6 @@ pub async fn note_signer(
     Ok(Arc::new(signer))
 }
 
-#[cfg(feature = "aws")]
-async fn kms(reference: &str) -> Result<Arc<dyn Signer>, WiringError> {
-    let key = postern_aws::KmsKey::of_environment(reference).await;
-    let key = key.map_err(WiringError::mistake)?;
-    Ok(Arc::new(key.signer_by(ALGORITHM)))
-}
-
-#[cfg(not(feature = "aws"))]
-async fn kms(_reference: &str) -> Result<Arc<dyn Signer>, WiringError> {
-    Err(WiringError::not_built("signing with awskms:// keys", "aws"))
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -75,7 +59,7 @@ mod tests {
 
     async fn refused(word: &str, key: &str) -> String {
         let environment = BTreeMap::from([("KEY".to_owned(), key.to_owned())]);
-        let signer = note_signer(word, &environment).await;
+        let signer = note_signer(word, &Config::default(), &environment).await;
         signer.err().unwrap().to_string()
     }
 
@@ -83,7 +67,11 @@ mod tests {
     async fn a_software_key_signs() {
         let (private, _) = generate_p256().unwrap();
         let environment = BTreeMap::from([("KEY".to_owned(), private.to_string())]);
-        assert!(note_signer("env:KEY", &environment).await.is_ok());
+        assert!(
+            note_signer("env:KEY", &Config::default(), &environment)
+                .await
+                .is_ok()
+        );
     }
 
     #[tokio::test]
@@ -102,7 +90,10 @@ mod tests {
         assert!(
             refused("gcpkms://projects/p", "")
                 .await
-                .contains("Cloud KMS")
+                .contains(match cfg!(feature = "gcp") {
+                    true => "Cloud KMS",
+                    false => "cargo feature `gcp`",
+                })
         );
         assert_eq!(
             refused("env:NONE", "").await,

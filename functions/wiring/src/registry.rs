@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use postern_host::config;
+use postern_host::config::{self, Config};
 use postern_host::environment::Environment;
 use postern_host::secret;
 use postern_registry::{Credential, DockerConfig, HostOptions, Registry, RegistryOptions};
@@ -10,12 +10,13 @@ use postern_registry::{Credential, DockerConfig, HostOptions, Registry, Registry
 use crate::WiringError;
 
 /// A client for every registry: the listed ones as they are listed, all others anonymously over
-/// HTTPS, or with what `docker login` left for them.
+/// HTTPS, or with what `docker login` left for them. Of the configuration, `aws` counts.
 ///
 /// # Errors
 /// If a secret cannot be read, or a credential's kind is not in this build.
 pub async fn registry(
     listed: &[config::Registry],
+    config: &Config,
     environment: &dyn Environment,
 ) -> Result<Arc<Registry>, WiringError> {
     let mut options = RegistryOptions {
@@ -23,7 +24,9 @@ pub async fn registry(
         ..RegistryOptions::default()
     };
     for host in listed {
-        options.hosts.push(host_options(host, environment).await?);
+        options
+            .hosts
+            .push(host_options(host, config, environment).await?);
     }
     Registry::new(options)
         .map(Arc::new)
@@ -32,6 +35,7 @@ pub async fn registry(
 
 async fn host_options(
     listed: &config::Registry,
+    config: &Config,
     environment: &dyn Environment,
 ) -> Result<HostOptions, WiringError> {
     let resolve = |reference| {
@@ -52,7 +56,7 @@ async fn host_options(
             Credential::DockerConfig(DockerConfig::from_environment())
         }
         config::Credential::Google => google()?,
-        config::Credential::Ecr => ecr().await?,
+        config::Credential::Ecr => ecr(config, environment).await?,
     };
     Ok(HostOptions {
         plain_http: listed.plain_http,
@@ -80,15 +84,15 @@ fn google() -> Result<Credential, WiringError> {
 }
 
 #[cfg(feature = "aws")]
-async fn ecr() -> Result<Credential, WiringError> {
-    let session = postern_aws::Session::from_environment().await;
+async fn ecr(config: &Config, environment: &dyn Environment) -> Result<Credential, WiringError> {
+    let session = crate::aws::session(config, environment).await?;
     Ok(Credential::Provider(Arc::new(
         postern_aws::EcrCredentials::new(session),
     )))
 }
 
 #[cfg(not(feature = "aws"))]
-async fn ecr() -> Result<Credential, WiringError> {
+async fn ecr(_: &Config, _: &dyn Environment) -> Result<Credential, WiringError> {
     Err(WiringError::not_built(
         "a registry credential of type ecr",
         "aws",

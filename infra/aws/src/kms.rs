@@ -14,7 +14,7 @@ use postern_core::ports::{Signer, SignerKey, Unavailable};
 use tokio::sync::OnceCell;
 
 use crate::failure::explain;
-use crate::reference::{KmsReference, KmsReferenceError};
+use crate::reference::KmsReference;
 use crate::session::Session;
 
 /// The longest message that `Sign` takes as it is.
@@ -56,18 +56,6 @@ impl KmsKey {
             reference,
             public: OnceCell::new(),
         }
-    }
-
-    /// The key that a reference (`awskms://…`) names, in the session that the environment describes.
-    ///
-    /// # Errors
-    /// If it is no such reference.
-    pub async fn of_environment(reference: &str) -> Result<Arc<Self>, KmsReferenceError> {
-        let reference = reference.parse()?;
-        Ok(Arc::new(Self::new(
-            &Session::from_environment().await,
-            reference,
-        )))
     }
 
     /// A signer with this key that uses the algorithm which the attestor states for it.
@@ -216,7 +204,7 @@ impl Signer for KmsSigner {
 /// The algorithm that an attestor states for this key.
 fn stated(keys: &[PkixPublicKey], public: &PublicHalf) -> Result<SignatureAlgorithm, &'static str> {
     keys.iter()
-        .find(|key| der_of_pem(&key.public_key_pem).as_ref() == Some(&public.der))
+        .find(|key| key.der().as_ref() == Some(&public.der))
         .map(|key| key.signature_algorithm)
         .ok_or("the attestor has no such key; add it, or name the key that it has")
 }
@@ -264,16 +252,19 @@ fn pem(der: &[u8]) -> String {
     text + END + "\n"
 }
 
-fn der_of_pem(text: &str) -> Option<Vec<u8>> {
-    let (_, rest) = text.split_once(BEGIN)?;
-    let (body, _) = rest.split_once(END)?;
-    let body: String = body.split_ascii_whitespace().collect();
-    Base64::decode(&body).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn der_of(public_key_pem: String) -> Option<Vec<u8>> {
+        let signature_algorithm = SignatureAlgorithm::EcdsaP256Sha256;
+        let key = PkixPublicKey {
+            public_key_pem,
+            signature_algorithm,
+            key_id: None,
+        };
+        key.der()
+    }
 
     #[test]
     fn pem_has_lines_of_64_and_comes_back() {
@@ -281,12 +272,12 @@ mod tests {
         let text = pem(&der);
         assert!(text.lines().all(|line| line.len() <= 64));
         assert_eq!(text.lines().count(), 4);
-        assert_eq!(der_of_pem(&text), Some(der));
+        assert_eq!(der_of(text), Some(der));
     }
 
     #[test]
     fn windows_line_ends_do_not_matter() {
         let text = pem(b"synthetic").replace('\n', "\r\n");
-        assert_eq!(der_of_pem(&text).as_deref(), Some(&b"synthetic"[..]));
+        assert_eq!(der_of(text).as_deref(), Some(&b"synthetic"[..]));
     }
 }

@@ -2,7 +2,8 @@
 //! SNS, SQS and EventBridge take alerts, and Secrets Manager keeps secrets.
 //!
 //! Credentials, region and endpoints come from the standard chain of the AWS SDK: environment,
-//! profile, container and instance metadata; `AWS_ENDPOINT_URL` and its per-service forms point
+//! profile, container and instance metadata; or the credentials are those of a role that trusts another
+//! provider of identities ([`WebIdentity`]); `AWS_ENDPOINT_URL` and its per-service forms point
 //! it at an emulator.
 
 mod bus;
@@ -13,6 +14,7 @@ mod reference;
 mod s3;
 mod secret;
 mod session;
+mod web_identity;
 
 pub use bus::{BusNameError, EventBus, Queue, Topic};
 pub use ecr::EcrCredentials;
@@ -20,4 +22,5 @@ pub use kms::{KmsKey, KmsSigner};
 pub use reference::{KmsReference, KmsReferenceError};
 pub use s3::BucketAnchor;
 pub use secret::{SecretError, SecretReference, secret};
-pub use session::Session;
+pub use session::{NoRegion, Session};
+pub use web_identity::WebIdentity;

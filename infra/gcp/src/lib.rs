@@ -1,14 +1,17 @@
 //! Google Cloud behind the ports of `postern-core`: the identity this runs as, subscriptions that are
 //! pulled from, topics that take alerts, logs that are read back, what runs on Cloud Run, what there is at all,
-//! and secrets.
+//! secrets, and keys that sign.
 //!
 //! The APIs are spoken over REST. Each answer is bounded in size and time; an outage or a missing
 //! permission is an error that says which, and never an empty answer.
 
 mod access_token;
 mod api;
+mod checksum;
 mod endpoint;
 mod estate;
+mod identity_token;
+mod kms;
 mod logging;
 mod pubsub;
 mod refusal;
@@ -23,6 +26,8 @@ mod topic;
 pub use access_token::{GoogleCredentials, GoogleCredentialsError};
 pub use endpoint::{Endpoint, EndpointError};
 pub use estate::{CONTAINER, Estate, EstateEndpoints, ORG_POLICY, RESOURCE_MANAGER};
+pub use identity_token::{MetadataServer, MetadataServerError};
+pub use kms::{KMS, KmsKey, KmsReference, KmsReferenceError, KmsSigner};
 pub use logging::{LOGGING, Logging};
 pub use pubsub::{PUBSUB, Subscription, SubscriptionError};
 pub use resource::ResourceError;

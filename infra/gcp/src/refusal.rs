@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use postern_core::image::shortened;
 use serde::Deserialize;
 
-use crate::resource::{Access, grant};
+use crate::resource::{Access, grant, look};
 
 /// The error of a Google API (AIP-193), as far as it matters here. Everything in it is optional.
 #[derive(Debug, Default, Deserialize)]
@@ -99,6 +99,7 @@ impl Refusal {
             404 => {
                 Some("there is no such resource, or it is not shown to this identity".to_owned())
             }
+            400 if self.error.status == "FAILED_PRECONDITION" => look(access.resource),
             429 => Some("the quota of the API is used up; it is tried again later".to_owned()),
             _ => None,
         }

@@ -66,6 +66,20 @@ pub(crate) fn grant(resource: &str, role: &str) -> String {
         ["projects", project, "secrets", name] => {
             format!("gcloud secrets add-iam-policy-binding {name} --project={project} {binding}")
         }
+        [
+            "projects",
+            project,
+            "locations",
+            location,
+            "keyRings",
+            ring,
+            "cryptoKeys",
+            key,
+            ..,
+        ] => format!(
+            "gcloud kms keys add-iam-policy-binding {key} --keyring={ring} --location={location} \
+             --project={project} {binding}"
+        ),
         ["folders", id] => {
             format!("gcloud resource-manager folders add-iam-policy-binding {id} {binding}")
         }
@@ -79,6 +93,28 @@ pub(crate) fn grant(resource: &str, role: &str) -> String {
             format!("gcloud projects add-iam-policy-binding {project} {binding}")
         }
         _ => format!("{role} on {resource}"),
+    }
+}
+
+/// The command that shows what became of something that is there and cannot be used as it is.
+pub(crate) fn look(resource: &str) -> Option<String> {
+    match resource.split('/').collect::<Vec<_>>()[..] {
+        [
+            "projects",
+            project,
+            "locations",
+            location,
+            "keyRings",
+            ring,
+            "cryptoKeys",
+            key,
+            "cryptoKeyVersions",
+            version,
+        ] => Some(format!(
+            "the version may be disabled, destroyed or not made yet: gcloud kms keys versions describe \
+             {version} --key={key} --keyring={ring} --location={location} --project={project}"
+        )),
+        _ => None,
     }
 }
 
@@ -116,6 +152,7 @@ mod tests {
             "projects/demo-mart",
             "projects/demo-mart/subscriptions/audit",
             "projects/demo-mart/locations/us-central1/services/web",
+            "projects/demo-mart/locations/global/keyRings/trust/cryptoKeys/ci/cryptoKeyVersions/1",
             "folders/12",
             "organizations/34",
             "billingAccounts/01AB-CD",
@@ -126,6 +163,7 @@ mod tests {
         gcloud projects add-iam-policy-binding demo-mart --member=serviceAccount:EMAIL --role=roles/R
         gcloud pubsub subscriptions add-iam-policy-binding audit --project=demo-mart --member=serviceAccount:EMAIL --role=roles/R
         gcloud projects add-iam-policy-binding demo-mart --member=serviceAccount:EMAIL --role=roles/R
+        gcloud kms keys add-iam-policy-binding ci --keyring=trust --location=global --project=demo-mart --member=serviceAccount:EMAIL --role=roles/R
         gcloud resource-manager folders add-iam-policy-binding 12 --member=serviceAccount:EMAIL --role=roles/R
         gcloud organizations add-iam-policy-binding 34 --member=serviceAccount:EMAIL --role=roles/R
         gcloud billing accounts add-iam-policy-binding 01AB-CD --member=serviceAccount:EMAIL --role=roles/R

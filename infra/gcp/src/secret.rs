@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::access_token::GoogleCredentials;
 use crate::api::{Api, Call, CallError};
+use crate::checksum::is_of;
 use crate::endpoint::Endpoint;
 use crate::resource::{Access, is_word};
 
@@ -121,23 +122,12 @@ impl SecretManager {
         let data = STANDARD.decode(&accessed.payload.data);
         let data = data.map_err(|_| outage("what it answered is no base64"))?;
         match accessed.payload.data_crc32c {
-            Some(sum) if sum.parse() != Ok(crc32c(&data)) => {
+            Some(sum) if !is_of(&sum, &data) => {
                 Err(outage("what it answered does not match its checksum").into())
             }
             _ => Ok(data),
         }
     }
-}
-
-/// CRC-32C (RFC 3720, B.4), bit by bit: secrets are short.
-fn crc32c(data: &[u8]) -> u32 {
-    const POLYNOMIAL: u32 = 0x82f6_3b78;
-    let step = |sum: u32, byte: &u8| {
-        (0..8).fold(sum ^ u32::from(*byte), |sum, _| {
-            (sum >> 1) ^ (POLYNOMIAL & (sum & 1).wrapping_neg())
-        })
-    };
-    !data.iter().fold(!0, step)
 }
 
 #[cfg(test)]

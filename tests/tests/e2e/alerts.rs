@@ -4,6 +4,7 @@ mod aws;
 mod groups;
 mod mail;
 mod pubsub;
+mod web_identity;
 
 use serde_json::{Value, json};
 
@@ -12,9 +13,16 @@ use crate::support::{Process, World, attestor, http};
 
 /// `postern serve` with these outputs, and what else its environment says.
 fn serve(world: &World, outputs: Value, environment: &[(&str, &str)]) -> Process {
+    serve_as(world, json!({"outputs": outputs}), environment)
+}
+
+/// As [`serve`], with these sections of its configuration.
+fn serve_as(world: &World, sections: Value, environment: &[(&str, &str)]) -> Process {
     world.trust(&attestor(&[]));
     let mut config = config();
-    config["outputs"] = outputs;
+    for (name, section) in sections.as_object().unwrap() {
+        config[name] = section.clone();
+    }
     std::fs::create_dir_all(world.path("data")).unwrap();
     world.write("postern.yaml", config.to_string());
     let words = [

@@ -12,9 +12,22 @@ pub enum Broken {
     /// The checkpoint cannot be read.
     #[error("the checkpoint: {0}")]
     Note(#[from] NoteError),
-    /// Nobody with this key signed it.
-    #[error("the checkpoint of {0:?} has no valid signature of this key")]
+    /// It names a key that did not sign it.
+    #[error("the checkpoint of {0:?} has no valid signature of the key that it names")]
     Signature(String),
+    /// Somebody signed it whose public key was not brought: it may be an old key's, or anybody's.
+    #[error(
+        "the checkpoint of {size} entries of {origin:?} is signed by {}, so it proves nothing",
+        key_name(*key)
+    )]
+    UnknownKey {
+        /// Whose.
+        origin: String,
+        /// Of how many entries.
+        size: u64,
+        /// What it names; nothing if nobody signed under that name.
+        key: Option<[u8; 4]>,
+    },
     /// A line is no entry.
     #[error("line {line} holds no entry: {reason}")]
     Line {
@@ -100,4 +113,15 @@ pub enum Broken {
         "two checkpoints of {0} entries were kept and signed that contradict each other: the ledger was forked"
     )]
     Forked(u64),
+}
+
+/// What a note calls the key, in hex; or that it names none.
+pub(super) fn key_name(key: Option<[u8; 4]>) -> String {
+    match key {
+        Some(id) => format!(
+            "a key that was not brought (id {:08x})",
+            u32::from_be_bytes(id)
+        ),
+        None => "nobody of that name".to_owned(),
+    }
 }

@@ -10,6 +10,8 @@ use postern_verify::signer::{SoftwareSigner, generate_p256};
 
 use super::*;
 
+mod rotation;
+
 const ORIGIN: &str = "postern.example.com/demo";
 
 /// A ledger in memory, of entries that a test may damage.
@@ -167,7 +169,8 @@ impl Scene {
 
     fn verified(&self, lines: &[String], kept: &[SignedNote]) -> Result<Verified, Broken> {
         let kept: Vec<_> = kept.iter().cloned().map(Earlier).collect();
-        let mut verifier = Verifier::new(lines[0].as_bytes(), &self.key, &kept)?;
+        let mut verifier =
+            Verifier::new(lines[0].as_bytes(), std::slice::from_ref(&self.key), &kept)?;
         for line in &lines[1..] {
             verifier.take(line.as_bytes())?;
         }
@@ -188,8 +191,17 @@ async fn an_export_is_verified_with_nothing_but_the_key() {
     assert_eq!((verified.entries, verified.checkpoint.size), (30, 30));
     assert_eq!(verified.begins_with, [11]);
     let elsewhere = self::scene(0);
-    let other = Verifier::new(lines[0].as_bytes(), &elsewhere.key, &[]);
-    assert_eq!(other.err(), Some(Broken::Signature(ORIGIN.to_owned())));
+    let other = Verifier::new(
+        lines[0].as_bytes(),
+        std::slice::from_ref(&elsewhere.key),
+        &[],
+    );
+    let unknown = Broken::UnknownKey {
+        origin: ORIGIN.to_owned(),
+        size: 30,
+        key: Some(scene.key.id()),
+    };
+    assert_eq!(other.err(), Some(unknown));
 }
 
 #[tokio::test]
@@ -342,7 +354,7 @@ async fn what_was_forked_is_not_proven_to_have_grown() {
     let kept = scene.signed().await;
     let cut = Verifier::new(
         scene.exported(&kept, &Selection::nothing()).await[0].as_bytes(),
-        &scene.key,
+        std::slice::from_ref(&scene.key),
         &[Earlier(kept.clone())],
     );
     assert!(cut.is_ok());

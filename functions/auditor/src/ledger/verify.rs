@@ -6,7 +6,7 @@ use std::io::{self, BufRead};
 use jiff::Timestamp;
 use postern_core::entry::Entry;
 use postern_core::ledger::{Checkpoint, Frontier, Hash, SignedNote, tree};
-use postern_verify::NoteKey;
+use postern_verify::{Author, NoteKey};
 use serde::Deserialize as _;
 
 use super::broken::Broken;
@@ -26,6 +26,8 @@ pub struct Earlier(pub SignedNote);
 pub struct Verified {
     /// The checkpoint that all entries stand in.
     pub checkpoint: Checkpoint,
+    /// The id of the key that signed it ([`NoteKey::id`]).
+    pub signed_by: [u8; 4],
     /// What was exported.
     pub selection: Selection,
     /// How many entries are there.
@@ -55,18 +57,19 @@ pub enum NotVerified {
     Read(#[from] io::Error),
 }
 
-/// Verifies an export.
+/// Verifies an export. Its checkpoint, and each that was kept, has to be signed by one of the keys: by the
+/// ledger's key, or by one that it had before.
 ///
 /// # Errors
 /// At the first thing that does not add up, or if it cannot be read.
 pub fn verify(
     reader: &mut dyn BufRead,
-    key: &NoteKey,
+    keys: &[NoteKey],
     kept: &[Earlier],
 ) -> Result<Verified, NotVerified> {
     let mut line = Vec::new();
     read_line(reader, &mut line, LINE_LIMIT)?;
-    let mut verifier = Verifier::new(&line, key, kept)?;
+    let mut verifier = Verifier::new(&line, keys, kept)?;
     while read_line(reader, &mut line, LINE_LIMIT)? {
         verifier.take(&line)?;
     }
@@ -86,20 +89,21 @@ pub struct Verifier {
 
 impl Verifier {
     /// Begins with the first line, which holds the checkpoint. What was kept elsewhere has to be signed
-    /// by the same key.
+    /// by one of the keys as well.
     ///
     /// # Errors
     /// The first thing that does not add up.
-    pub fn new(first: &[u8], key: &NoteKey, kept: &[Earlier]) -> Result<Self, Broken> {
+    pub fn new(first: &[u8], keys: &[NoteKey], kept: &[Earlier]) -> Result<Self, Broken> {
         let header: Header =
             serde_json::from_slice(first).map_err(|error| Broken::Header(error.to_string()))?;
         if header.kind != KIND || header.api_version != API_VERSION {
             return Err(Broken::Header(format!("it is a {:?}", header.kind)));
         }
-        let checkpoint = signed(&SignedNote::parse(&header.checkpoint)?, key)?;
+        let (checkpoint, signed_by) = signed(&SignedNote::parse(&header.checkpoint)?, keys)?;
         let mut verifier = Self {
             verified: Verified {
                 checkpoint: checkpoint.clone(),
+                signed_by,
                 selection: header.selection,
                 entries: 0,
                 pruned: 0,
@@ -109,7 +113,7 @@ impl Verifier {
                 gaps: Gaps::default(),
                 period: None,
             },
-            earlier: earlier(kept, &checkpoint, key)?,
+            earlier: earlier(kept, &checkpoint, keys)?,
             checkpoint,
             frontier: Frontier::default(),
             line: 1,
@@ -272,11 +276,11 @@ impl Verifier {
 fn earlier(
     kept: &[Earlier],
     checkpoint: &Checkpoint,
-    key: &NoteKey,
+    keys: &[NoteKey],
 ) -> Result<BTreeMap<u64, Hash>, Broken> {
     let mut earlier = BTreeMap::new();
     for Earlier(note) in kept {
-        let kept = signed(note, key)?;
+        let (kept, _) = signed(note, keys)?;
         if kept.origin != checkpoint.origin {
             return Err(Broken::Elsewhere {
                 kept: kept.origin,
@@ -302,12 +306,17 @@ fn earlier(
     Ok(earlier)
 }
 
-/// The checkpoint in a note that the key signed.
-fn signed(note: &SignedNote, key: &NoteKey) -> Result<Checkpoint, Broken> {
+/// The checkpoint in a note that one of the keys signed, and the id of that key.
+fn signed(note: &SignedNote, keys: &[NoteKey]) -> Result<(Checkpoint, [u8; 4]), Broken> {
     let checkpoint = Checkpoint::parse(&note.text)?;
-    match key.signed(note, &checkpoint.origin) {
-        true => Ok(checkpoint),
-        false => Err(Broken::Signature(checkpoint.origin)),
+    match Author::of(note, &checkpoint.origin, keys) {
+        Author::Known(key) => Ok((checkpoint, key)),
+        Author::Nobody => Err(Broken::Signature(checkpoint.origin)),
+        Author::Unknown(key) => Err(Broken::UnknownKey {
+            origin: checkpoint.origin,
+            size: checkpoint.size,
+            key,
+        }),
     }
 }
 

@@ -31,7 +31,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     attestor: String,
     /// The private key: file:PATH or env:NAME (PEM or an armored OpenPGP secret key, or base64 of
-    /// either; the passphrase in POSTERN_KEY_PASSPHRASE), awskms:///ARN, awskms:///alias/NAME.
+    /// either; the passphrase in POSTERN_KEY_PASSPHRASE), awskms:///ARN, awskms:///alias/NAME,
+    /// gcpkms://projects/P/locations/L/keyRings/R/cryptoKeys/K/cryptoKeyVersions/V.
     #[arg(long, value_name = "KEY")]
     key: String,
     /// Attestors, one or more in a file, as `gcloud container binauthz attestors describe` writes
@@ -64,8 +65,8 @@ pub(crate) async fn run(args: Args) -> Outcome {
 
 async fn attest(args: &Args, environment: &dyn Environment) -> Result<Stored, Failure> {
     let image = by_digest(&args.image)?;
-    let signer_for = signers::signer_for(&args.key, environment).await?;
     let (config, secrets) = args.registries.config().await?;
+    let signer_for = signers::signer_for(&args.key, &config, environment).await?;
     let attestor = attestor(args, &config).await?;
     let signer = signer_for(&attestor)?;
     let sink = sink(args, &config, &secrets).await?;

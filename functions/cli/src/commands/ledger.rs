@@ -13,8 +13,9 @@ use clap::Subcommand;
 use postern_auditor::ledger::{NotSigned, last_signed};
 use postern_core::ledger::{Checkpoint, SignedNote};
 use postern_core::ports::LedgerStore;
+use postern_verify::NoteKey;
 
-use super::key::read;
+use super::key::{MAX_KEY, read};
 use crate::outcome::{Failure, Outcome};
 
 /// Sign the record, prove what is in it, and verify it.
@@ -53,6 +54,18 @@ fn note_in(path: &Path) -> Result<SignedNote, Failure> {
     let text = String::from_utf8_lossy(&read(path, MAX_NOTE)?).into_owned();
     let wrong = |error| Failure::mistake(format_args!("{}: {error}", path.display()));
     SignedNote::parse(&text).map_err(wrong)
+}
+
+/// The public keys in files, one each.
+fn note_keys(files: &[PathBuf]) -> Result<Vec<NoteKey>, Failure> {
+    let key = |file: &PathBuf| {
+        let pem = read(file, MAX_KEY)?;
+        NoteKey::from_pem(&String::from_utf8_lossy(&pem)).map_err(|error| {
+            Failure::mistake(format_args!("{}: {error}", file.display()))
+                .remedy("name the public half: openssl pkey -in ledger.pem -pubout")
+        })
+    };
+    files.iter().map(key).collect()
 }
 
 /// The most that is read of a file of many checkpoints, in bytes: a year of one every minute.

@@ -113,4 +113,6 @@ pub struct Endpoints {
     pub container: Option<String>,
     /// Cloud Storage, instead of `https://storage.googleapis.com`.
     pub storage: Option<String>,
+    /// Cloud KMS, instead of `https://cloudkms.googleapis.com`.
+    pub kms: Option<String>,
 }

@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use super::SecretReference;
+
 /// The ledger over the journal.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -10,8 +12,12 @@ pub struct Ledger {
     /// changes.
     pub origin: String,
     /// The private key (ECDSA P-256) that checkpoints are signed with, every minute in which something
-    /// was recorded: `file:PATH`, `env:NAME` or `awskms://…`. Absent: none are signed here.
+    /// was recorded: `file:PATH`, `env:NAME`, `awskms://…` or
+    /// `gcpkms://…`. Absent: none are signed here.
     pub key: Option<String>,
+    /// The public halves (PEM) of the keys that signed before: what one of them signed last is gone on
+    /// from. `file:PATH` or `env:NAME`.
+    pub previous_keys: Vec<SecretReference>,
     /// Where signed checkpoints are kept besides. They need a key.
     pub anchors: Vec<LedgerAnchor>,
 }
@@ -60,6 +66,7 @@ impl Default for Ledger {
         Self {
             origin: "postern".to_owned(),
             key: None,
+            previous_keys: Vec::new(),
             anchors: Vec::new(),
         }
     }

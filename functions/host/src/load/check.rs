@@ -2,6 +2,7 @@
 
 mod access;
 mod alerts;
+mod aws;
 mod cases;
 mod registries;
 
@@ -37,6 +38,7 @@ pub(super) fn check(
     cases::check(config, &mut findings);
     signers(config, &mut findings);
     ledger(config, environment, &mut findings);
+    aws::check(&config.aws, &mut findings);
     access::check(&config.auth, platform, &mut findings);
     registries::check(&config.registries, environment, &mut findings);
     alerts::check(config, environment, shaped, &mut findings);
@@ -159,9 +161,16 @@ fn ledger(config: &Config, environment: &dyn Environment, findings: &mut Finding
         }
         return;
     };
+    for (index, previous) in config.ledger.previous_keys.iter().enumerate() {
+        let place = here.key("previousKeys").index(index);
+        secret(previous, place, environment, findings);
+    }
     match key(reference) {
         Err(message) => findings.push((here.key("key"), message)),
-        Ok(()) if reference.starts_with("awskms:") => {}
+        Ok(())
+            if ["awskms:", "gcpkms:"]
+                .iter()
+                .any(|kms| reference.starts_with(kms)) => {}
         Ok(()) => {
             let secret_key = SecretReference(reference.clone());
             secret(&secret_key, here.key("key"), environment, findings);
@@ -174,12 +183,12 @@ fn key(reference: &str) -> Result<(), String> {
     match reference.split_once(':') {
         Some(("env" | "file", rest)) if !rest.is_empty() => Ok(()),
         Some(("awskms", rest)) if rest.starts_with("///") && rest.len() > 3 => Ok(()),
-        Some(("gcpkms", _)) => Err("this build cannot sign by Cloud KMS yet: use `file:PATH`, \
-                                    `env:NAME` or `awskms:///ARN-or-alias`"
-            .to_owned()),
+        Some(("gcpkms", rest)) if rest.starts_with("//projects/") => Ok(()),
         // It may be the key itself, so it is not shown.
         _ => Err(
-            "a key is written as `file:PATH`, `env:NAME` or `awskms:///ARN-or-alias`".to_owned(),
+            "a key is written as `file:PATH`, `env:NAME`, `awskms:///ARN-or-alias` or \
+             `gcpkms://projects/…/cryptoKeyVersions/N`"
+                .to_owned(),
         ),
     }
 }

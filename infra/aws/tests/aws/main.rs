@@ -13,3 +13,5 @@ mod refusals;
 mod secrets;
 #[cfg(test)]
 mod session;
+#[cfg(test)]
+mod web_identity;

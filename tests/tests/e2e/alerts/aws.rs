@@ -9,7 +9,7 @@ use crate::support::{World, http};
 const ACCOUNT: &str = "123456789012";
 
 /// One call of an API of AWS, as any client makes it.
-fn call(moto: &Server, service: &str, target: &str, body: &str) -> String {
+pub(super) fn call(moto: &Server, service: &str, target: &str, body: &str) -> String {
     let scope = format!(
         "AWS4-HMAC-SHA256 Credential=synthetic/20260102/eu-west-1/{service}/aws4_request, \
          SignedHeaders=host, Signature=synthetic"
@@ -42,7 +42,7 @@ fn sqs(moto: &Server, operation: &str, body: &Value) -> Value {
 }
 
 /// A queue's URL.
-fn queue(moto: &Server, name: &str) -> String {
+pub(super) fn queue(moto: &Server, name: &str) -> String {
     let attributes = match name.ends_with(".fifo") {
         true => json!({"FifoQueue": "true"}),
         false => json!({}),
@@ -55,7 +55,7 @@ fn queue(moto: &Server, name: &str) -> String {
     made["QueueUrl"].as_str().unwrap().to_owned()
 }
 
-fn received(moto: &Server, url: &str) -> Option<Value> {
+pub(super) fn received(moto: &Server, url: &str) -> Option<Value> {
     let ask = json!({
         "QueueUrl": url, "MessageAttributeNames": ["All"], "AttributeNames": ["All"],
     });

@@ -1,10 +1,13 @@
 //! `postern ledger checkpoint`.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use postern_auditor::ledger::{Ledger, LedgerError};
+use postern_host::config::Config;
 use postern_host::environment::Process;
 
+use super::note_keys;
 use crate::data::{self, DataArgs, existing_store};
 use crate::outcome::{Exit, Failure, Outcome};
 use crate::output;
@@ -17,9 +20,14 @@ use crate::output;
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// The private key, ECDSA P-256: file:PATH, env:NAME or awskms:///KEY.
+    /// The private key, ECDSA P-256: file:PATH, env:NAME, awskms:///KEY or
+    /// gcpkms://projects/P/…/cryptoKeyVersions/V.
     #[arg(long, value_name = "KEY", env = "POSTERN_LEDGER_KEY")]
     key: String,
+    /// The public half (PEM) of a key that signed before, if the key was changed: only what one of the
+    /// keys signed last is gone on from. Several are allowed.
+    #[arg(long, value_name = "FILE")]
+    previous_key: Vec<PathBuf>,
     /// The ledger's name. It stands in every checkpoint and never changes.
     #[arg(long, value_name = "NAME", default_value = "postern")]
     origin: String,
@@ -34,8 +42,10 @@ Examples:
 
 pub(super) async fn run(args: &Args) -> Outcome {
     let store = existing_store(&args.data.data).await?;
-    let signer = postern_wiring::note_signer(&args.key, &Process).await?;
+    let signer = postern_wiring::note_signer(&args.key, &Config::default(), &Process).await?;
+    let previous = note_keys(&args.previous_key)?;
     let ledger = Ledger::new(Arc::new(store), &args.origin, signer).map_err(failed)?;
+    let ledger = ledger.succeeding(previous);
     let note = ledger.checkpoint(data::now()).await.map_err(failed)?;
     output::print_bytes(note.to_string().as_bytes())?;
     Ok(Exit::Done)
@@ -46,7 +56,9 @@ fn failed(error: LedgerError) -> Failure {
         LedgerError::Unavailable(error) => Failure::undetermined(error),
         LedgerError::Forked { .. } => Failure::not_so(error)
             .remedy("compare with a checkpoint that was kept elsewhere: postern ledger verify --checkpoint FILE"),
-        LedgerError::Last(_) => Failure::not_so(error),
+        LedgerError::Last(_) | LedgerError::LastForged(_) | LedgerError::UnknownKey { .. } => {
+            Failure::not_so(error)
+        }
         LedgerError::OtherOrigin(_) => {
             Failure::mistake(error).remedy("sign under that name: --origin NAME")
         }

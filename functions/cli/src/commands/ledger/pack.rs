@@ -9,7 +9,7 @@ use std::path::Path;
 
 use postern_auditor::ledger::pack::{Disclosed, Dossier, frameworks, places};
 use postern_auditor::ledger::{
-    Earlier, NotVerified, Selection, Verified, export, verify as verify_export,
+    Broken, Earlier, NotVerified, Selection, Verified, export, verify as verify_export,
 };
 use postern_core::ledger::SignedNote;
 use postern_store::Store;
@@ -78,13 +78,13 @@ pub(super) async fn write(
 /// signed, and that its report is what they add up to.
 pub(super) fn verify(
     folder: &Path,
-    key: &NoteKey,
+    keys: &[NoteKey],
     kept: &[Earlier],
 ) -> Result<(Verified, Vec<String>), Failure> {
     let manifest = Manifest::read(folder)?;
     manifest.compare(folder)?;
     let entries = folder.join(ENTRIES);
-    let verified = verify_export(&mut open(&entries)?, key, kept).map_err(not_verified)?;
+    let verified = verify_export(&mut open(&entries)?, keys, kept).map_err(not_verified)?;
     let note = super::note_in(&folder.join(CHECKPOINT))?;
     if note.text != verified.checkpoint.to_string() {
         return Err(Failure::not_so(format_args!(
@@ -148,8 +148,10 @@ fn at(path: &Path, error: impl std::fmt::Display) -> Failure {
     Failure::mistake(format_args!("{}: {error}", path.display()))
 }
 
-fn not_verified(error: NotVerified) -> Failure {
+pub(super) fn not_verified(error: NotVerified) -> Failure {
     match error {
+        NotVerified::Broken(broken @ Broken::UnknownKey { .. }) => Failure::not_so(broken)
+            .remedy("if the ledger's key was changed, name the old public key as well: --key FILE"),
         NotVerified::Broken(broken) => Failure::not_so(broken),
         NotVerified::Read(error) => Failure::undetermined(error),
     }

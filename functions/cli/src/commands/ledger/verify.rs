@@ -5,12 +5,10 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use postern_auditor::ledger::{Earlier, Gap, NotVerified, Verified, verify};
-use postern_verify::NoteKey;
+use postern_auditor::ledger::{Earlier, Gap, Verified, verify};
 use serde_json::json;
 
-use super::{meant, notes_in, pack};
-use crate::commands::key::{MAX_KEY, read};
+use super::{meant, note_keys, notes_in, pack};
 use crate::data::existing_store;
 use crate::escape;
 use crate::outcome::{Exit, Failure, Outcome};
@@ -27,9 +25,10 @@ pub(super) struct Args {
     /// The export, or an evidence pack (a folder); `-` is standard input. Nothing: the data directory.
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
-    /// The public key, PEM.
-    #[arg(long, value_name = "FILE")]
-    key: PathBuf,
+    /// The public key, PEM. Several are allowed, where the ledger's key was changed: each checkpoint has
+    /// to be signed by one of them.
+    #[arg(long, value_name = "FILE", required = true)]
+    key: Vec<PathBuf>,
     /// Checkpoints that were kept: the record has to begin with each of them. A file with one, or with
     /// many in a row, or a folder of such files, as anchors leave them. Several are allowed.
     #[arg(long, value_name = "FILE|DIR", visible_alias = "anchored")]
@@ -50,7 +49,8 @@ pub(super) struct Args {
 const EXAMPLES: &str = "\
 Examples:
   postern ledger verify record.ndjson --key ledger.pub --checkpoint kept.txt
-  postern ledger verify --data postern-data --key ledger.pub --format json";
+  postern ledger verify --data postern-data --key ledger.pub --format json
+  postern ledger verify record.ndjson --key old.pub --key new.pub --anchored anchored.txt";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
@@ -61,30 +61,23 @@ enum Format {
 }
 
 pub(super) async fn run(args: &Args) -> Outcome {
-    let pem = read(&args.key, MAX_KEY)?;
-    let key = NoteKey::from_pem(&String::from_utf8_lossy(&pem)).map_err(|error| {
-        Failure::mistake(format_args!("{}: {error}", args.key.display()))
-            .remedy("name the public half: openssl pkey -in ledger.pem -pubout")
-    })?;
+    let keys = note_keys(&args.key)?;
     let mut kept = Vec::new();
     for path in &args.checkpoint {
         kept.extend(notes_in(path)?.into_iter().map(Earlier));
     }
     if let Some(folder) = args.file.as_ref().filter(|file| file.is_dir()) {
-        let (verified, further) = pack::verify(folder, &key, &kept)?;
+        let (verified, further) = pack::verify(folder, &keys, &kept)?;
         return print(args, &verified, further);
     }
     let verified = match &args.file {
-        Some(file) => verify(&mut *open(file)?, &key, &kept),
+        Some(file) => verify(&mut *open(file)?, &keys, &kept),
         None => {
             let exported = exported(args).await?;
-            verify(&mut BufReader::new(exported), &key, &kept)
+            verify(&mut BufReader::new(exported), &keys, &kept)
         }
     };
-    let verified = verified.map_err(|error| match error {
-        NotVerified::Broken(broken) => Failure::not_so(broken),
-        NotVerified::Read(error) => Failure::undetermined(error),
-    })?;
+    let verified = verified.map_err(pack::not_verified)?;
     if verified.selection.nothing && verified.begins_with.is_empty() {
         return Err(
             Failure::mistake("there is nothing to hold the proof against")
@@ -97,7 +90,10 @@ pub(super) async fn run(args: &Args) -> Outcome {
 fn print(args: &Args, verified: &Verified, further: Vec<String>) -> Outcome {
     let unproven = [unproven(verified), further].concat();
     match args.format {
-        Format::Text => output::print_bytes(text(verified, &unproven).as_bytes())?,
+        Format::Text => {
+            let several = args.key.len() > 1;
+            output::print_bytes(text(verified, several, &unproven).as_bytes())?;
+        }
         Format::Json => output::print_json(&json(verified, &unproven))?,
     }
     Ok(Exit::Done)
@@ -129,7 +125,7 @@ async fn exported(args: &Args) -> Result<File, Failure> {
     Ok(file)
 }
 
-fn text(verified: &Verified, unproven: &[String]) -> String {
+fn text(verified: &Verified, several_keys: bool, unproven: &[String]) -> String {
     let checkpoint = &verified.checkpoint;
     let mut lines = vec![
         format!(
@@ -142,6 +138,10 @@ fn text(verified: &Verified, unproven: &[String]) -> String {
             hex::encode(checkpoint.root)
         ),
     ];
+    if several_keys {
+        let key = hex::encode(verified.signed_by);
+        lines.push(format!("signed by the key with the id {key}"));
+    }
     if let Some((first, last)) = verified.period {
         lines.push(format!("recorded from {first} to {last}"));
     }
@@ -205,6 +205,7 @@ fn json(verified: &Verified, unproven: &[String]) -> serde_json::Value {
         "origin": verified.checkpoint.origin,
         "size": verified.checkpoint.size,
         "root": hex::encode(verified.checkpoint.root),
+        "signedBy": hex::encode(verified.signed_by),
         "entries": verified.entries,
         "pruned": verified.pruned,
         "from": verified.period.map(|period| period.0),
