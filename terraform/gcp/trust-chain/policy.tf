@@ -20,16 +20,13 @@ locals {
   enforcement = { true = "DRYRUN_AUDIT_LOG_ONLY", false = "ENFORCED_BLOCK_AND_AUDIT_LOG" }
 }
 
-# Every attestor of every rule. The provider compares attestors by their last word only, and where the
-# list changes it sends a policy without those that were there before (hashicorp/terraform-provider-google
-# #14929). So a change of the list never updates the policy; it replaces it, below.
-resource "terraform_data" "required" {
+# The whole policy. The provider compares attestors by their last word only, and where the list changes
+# it updates to a policy without those that were there before (hashicorp/terraform-provider-google#14929).
+# So nothing ever updates a policy: every change replaces it, below, by the whole new one.
+resource "terraform_data" "policy" {
   for_each = local.policies
 
-  input = {
-    default  = each.value.default_rule.require_attestors
-    clusters = { for cluster, rule in each.value.cluster_rules : cluster => rule.require_attestors }
-  }
+  input = each.value
 }
 
 resource "google_binary_authorization_policy" "this" {
@@ -69,7 +66,7 @@ resource "google_binary_authorization_policy" "this" {
   }
 
   lifecycle {
-    replace_triggered_by = [terraform_data.required[each.key]]
+    replace_triggered_by = [terraform_data.policy[each.key]]
   }
 
   # A policy that names an attestor which its project's agent cannot read denies everything.

@@ -67,7 +67,7 @@ run "another_attestor_replaces_the_policy" {
   }
 
   assert {
-    condition     = terraform_data.required["acme-shop"].input.default == tolist(["projects/demo-mart-security/attestors/ci", "projects/demo-mart-security/attestors/scan"])
+    condition     = terraform_data.policy["acme-shop"].input.default_rule.require_attestors == tolist(["projects/demo-mart-security/attestors/ci", "projects/demo-mart-security/attestors/scan"])
     error_message = "Every attestor must be in what triggers the replacement, in one order."
   }
 
@@ -83,7 +83,7 @@ run "attestors_of_cluster_rules_trigger_it_too" {
   }
 
   assert {
-    condition     = terraform_data.required["acme-shop"].input.clusters["us-central1-a.prod"] == tolist(["projects/demo-mart-security/attestors/scan"])
+    condition     = terraform_data.policy["acme-shop"].input.cluster_rules["us-central1-a.prod"].require_attestors == tolist(["projects/demo-mart-security/attestors/scan"])
     error_message = "Rules of clusters are compared by the provider in the same way."
   }
 
