@@ -1,6 +1,6 @@
 locals {
-  # A name of its own, so that it stands in the configuration before the service has a URL.
-  audience = "https://${var.name}.${var.project_id}.internal"
+  # A name of its own, which is known before the service has a URL, and so can stand in its configuration.
+  audience = coalesce(var.audience, "https://${var.name}.${var.project_id}.internal")
 
   config_path = "/etc/postern/postern.yaml/postern.yaml"
   # Secret volumes are directories of their own: a file `policy.json` is at /etc/postern/policy.json/policy.json.

@@ -29,3 +29,8 @@ output "config_secret" {
   description = "The secret that the configuration lies in, `projects/P/secrets/S`."
   value       = google_secret_manager_secret.file["postern.yaml"].id
 }
+
+output "config" {
+  description = "The configuration as it is mounted."
+  value       = local.files["postern.yaml"]
+}

@@ -112,6 +112,12 @@ variable "public" {
   nullable    = false
 }
 
+variable "audience" {
+  description = "The audience that callers' tokens name. Null: https://NAME.PROJECT.internal."
+  type        = string
+  default     = null
+}
+
 variable "custom_audiences" {
   description = "Further audiences that callers' tokens may name, such as the URL of a load balancer."
   type        = list(string)
