@@ -18,7 +18,7 @@ resource "google_storage_bucket" "witness" {
     is_locked        = var.witness.locked
   }
 
-  # Retention does what this would do, and both together are refused.
+  # Nothing goes before its time, so nothing has to be brought back.
   soft_delete_policy {
     retention_duration_seconds = 0
   }

@@ -24,7 +24,9 @@ output "keys" {
 
 output "key_ring" {
   description = "The key ring, `projects/…/keyRings/R`."
-  value       = local.key_ring_id
+  # As it will be, so that others can be told before it is made.
+  value      = "projects/${var.project_id}/locations/${var.key_ring.location}/keyRings/${var.key_ring.name}"
+  depends_on = [google_kms_key_ring.this]
 }
 
 output "attestors_json" {
