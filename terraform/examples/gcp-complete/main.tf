@@ -105,7 +105,7 @@ module "gate" {
   metrics_image  = var.images.metrics
 
   callers = concat(
-    [{ member = var.ci, may = ["decide"] }, { member = local.auditor, may = ["decide"] }],
+    [{ member = var.ci, may = ["decide"], audience = null }],
     [for member in var.oncall : { member = member, may = ["decide", "breakGlass"], audience = "32555940559.apps.googleusercontent.com" }],
   )
 
