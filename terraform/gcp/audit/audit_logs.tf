@@ -29,11 +29,11 @@ locals {
     { for parent, policy in data.google_project_iam_policy.this : parent => policy.policy_data },
   )
 
-  # Parent -> service -> kind of log -> whom it leaves out, as it is.
+  # Parent -> service -> kind of log -> whom it leaves out, as it is. A service or a kind may stand there twice.
   existing_audit_logs = {
     for parent, policy in local.iam_policies : parent => {
-      for config in try(jsondecode(policy).auditConfigs, []) : config.service => {
-        for log in try(config.auditLogConfigs, []) : log.logType => try(log.exemptedMembers, [])
+      for service, logs in { for config in try(jsondecode(policy).auditConfigs, []) : config.service => try(config.auditLogConfigs, [])... } : service => {
+        for kind, members in { for log in flatten(logs) : log.logType => try(log.exemptedMembers, [])... } : kind => flatten(members)
       }
     }
   }

@@ -17,7 +17,7 @@ mock_provider "google" {
 
   # Somebody has switched a log on already, and left somebody out of it.
   mock_data "google_organization_iam_policy" {
-    defaults = { policy_data = "{\"auditConfigs\": [{\"service\": \"cloudkms.googleapis.com\", \"auditLogConfigs\": [{\"logType\": \"ADMIN_READ\"}, {\"logType\": \"DATA_WRITE\"}]}]}" }
+    defaults = { policy_data = "{\"auditConfigs\": [{\"service\": \"cloudkms.googleapis.com\", \"auditLogConfigs\": [{\"logType\": \"ADMIN_READ\"}, {\"logType\": \"DATA_WRITE\"}]}, {\"service\": \"cloudkms.googleapis.com\", \"auditLogConfigs\": [{\"logType\": \"ADMIN_READ\"}]}]}" }
   }
 
   mock_data "google_folder_iam_policy" {

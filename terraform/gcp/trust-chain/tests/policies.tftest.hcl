@@ -88,6 +88,11 @@ run "attestors_of_cluster_rules_trigger_it_too" {
   }
 
   assert {
+    condition     = one(google_binary_authorization_policy.this["acme-shop"].cluster_admission_rules).cluster == "us-central1-a.prod" && one(google_binary_authorization_policy.this["acme-shop"].cluster_admission_rules).require_attestations_by == toset(["projects/demo-mart-security/attestors/scan"])
+    error_message = "The cluster's rule must be in the policy."
+  }
+
+  assert {
     condition     = jsondecode(output.policy_json["acme-shop"]).clusterAdmissionRules["us-central1-a.prod"].requireAttestationsBy == ["projects/demo-mart-security/attestors/scan"]
     error_message = "The file for the gate must say the same as the live policy."
   }
