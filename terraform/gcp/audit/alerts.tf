@@ -72,6 +72,16 @@ locals {
         text     = "`postern notify dead list` says which and why, and `replay` sends them again."
       }
     },
+    var.metrics_image == null || var.witness == null || !local.ledger_signs ? {} : {
+      unwitnessed = {
+        title    = "Checkpoints are not kept elsewhere"
+        severity = "ERROR"
+        duration = "1800s"
+        # Of several instances one is enough that has caught up.
+        query = "min(postern_ledger_anchor_lag_entries) > 0"
+        text  = "The witness does not take the record's checkpoints. Until it does, nothing outside of the database shows what was recorded. Look at the log of ${local.auditor}."
+      }
+    },
   )
 }
 
@@ -90,7 +100,7 @@ resource "google_monitoring_alert_policy" "this" {
 
     condition_prometheus_query_language {
       query               = each.value.query
-      duration            = "300s"
+      duration            = lookup(each.value, "duration", "300s")
       evaluation_interval = "60s"
       # The metric appears with its first value, which may be after this.
       disable_metric_validation = true

@@ -43,8 +43,9 @@ module "notifier" {
 
   cloud_sql_instances = [var.database.connection]
   vpc                 = var.database.vpc
-  # One is enough, and it has its processor always, so that its metrics are read between ticks.
-  instances     = { min = 1, max = 2 }
+  # One is enough, and of two one could go on reporting what it saw at its last tick. It has its processor
+  # always, so that its metrics are read between ticks.
+  instances     = { min = 1, max = 1 }
   cpu_always    = var.metrics_image != null
   metrics_image = var.metrics_image
   protect       = var.protect

@@ -129,7 +129,7 @@ variable "storage_regions" {
 }
 
 variable "encryption_key" {
-  description = "A key of Cloud KMS that topics are encrypted with."
+  description = "A key of Cloud KMS that topics are encrypted with. The agent of Pub/Sub needs cloudkms.cryptoKeyEncrypterDecrypter on it first."
   type        = string
   default     = null
 }

@@ -158,7 +158,7 @@ variable "vpc" {
 }
 
 variable "encryption_key" {
-  description = "A key of Cloud KMS that the disk is encrypted with. It can only be set when the instance is made."
+  description = "A key of Cloud KMS that the disk is encrypted with. It can only be set when the instance is made. The agent of Cloud SQL needs cloudkms.cryptoKeyEncrypterDecrypter on it first."
   type        = string
   default     = null
 }

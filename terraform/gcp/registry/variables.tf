@@ -91,7 +91,7 @@ variable "scan" {
 }
 
 variable "encryption_key" {
-  description = "A key of Cloud KMS that repositories are encrypted with. It can only be set when one is made."
+  description = "A key of Cloud KMS that repositories are encrypted with. It can only be set when one is made. The agent of Artifact Registry needs cloudkms.cryptoKeyEncrypterDecrypter on it first."
   type        = string
   default     = null
 }

@@ -167,8 +167,8 @@ run "an_unlocked_witness_is_pointed_out" {
 
 run "silence_of_postern_itself_is_told" {
   assert {
-    condition     = toset(keys(google_monitoring_alert_policy.this)) == toset(["no-tick-postern-auditor", "no-tick-postern-notifier", "backlog", "dead-letters", "undelivered", "given-up"])
-    error_message = "Ticks, backlog, dead letters and undelivered alerts must be watched."
+    condition     = toset(keys(google_monitoring_alert_policy.this)) == toset(["no-tick-postern-auditor", "no-tick-postern-notifier", "backlog", "dead-letters", "undelivered", "given-up", "unwitnessed"])
+    error_message = "Ticks, backlog, dead letters, undelivered alerts and the witness must be watched."
   }
 
   assert {
