@@ -35,6 +35,7 @@ async fn run() -> Result<(), StartError> {
         name: "attestor",
         routes: postern_attestor::router(Arc::new(attestor)),
         access: config.auth.attestor.as_ref(),
+        around: std::convert::identity,
     };
     postern_wiring::run(
         vec![part],

@@ -69,6 +69,7 @@ async fn run() -> Result<(), StartError> {
         name: "auditor",
         routes: http::events_router(Arc::clone(&auditor)).merge(tick.with_state(due.clone())),
         access: config.auth.auditor.as_ref(),
+        around: std::convert::identity,
     };
     let taken = Arc::clone(&auditor);
     let doors = Doors {
@@ -84,6 +85,7 @@ async fn run() -> Result<(), StartError> {
             .merge(postern_wiring::inspect_router(&config, &adapters)?)
             .merge(http::ledger_router(store.clone())),
         access: config.auth.cases.as_ref(),
+        around: std::convert::identity,
     };
     let readiness = Readiness::when(move || {
         let store = store.clone();

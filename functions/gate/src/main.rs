@@ -60,6 +60,7 @@ async fn run() -> Result<(), StartError> {
         routes: postern_gate::router(Arc::new(gate))
             .merge(postern_wiring::tick_router(Arc::clone(&lookout))),
         access: config.auth.gate.as_ref(),
+        around: std::convert::identity,
     };
     tokio::select! {
         ended = postern_wiring::run(vec![part], Doors::default(), readiness, &config, &environment) => ended,

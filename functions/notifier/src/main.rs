@@ -41,6 +41,7 @@ async fn run() -> Result<(), StartError> {
         name: "auditor",
         routes: http::router(notifier),
         access: config.auth.auditor.as_ref(),
+        around: std::convert::identity,
     };
     let readiness = Readiness::when(move || {
         let store = store.clone();

@@ -46,6 +46,11 @@ impl Told {
     fn log_entry(&self, id: &str, at: Timestamp) -> Value {
         let project = self.resource.split('/').nth(1).unwrap_or_default();
         let service = service_of(&self.method, &self.resource);
+        // Where Google tells of notes and occurrences, if it is asked to.
+        let log = match self.method.starts_with("grafeas.") {
+            true => "data_access",
+            false => "activity",
+        };
         // What nobody would read is named by its size.
         let request = match self.request.to_string().len() {
             length if length > MOST_REQUEST => json!({"leftOut": format!("{length} bytes")}),
@@ -53,7 +58,7 @@ impl Told {
         };
         json!({
             "insertId": id,
-            "logName": format!("projects/{project}/logs/cloudaudit.googleapis.com%2Factivity"),
+            "logName": format!("projects/{project}/logs/cloudaudit.googleapis.com%2F{log}"),
             "timestamp": at,
             "receiveTimestamp": at,
             "severity": "NOTICE",

@@ -81,6 +81,8 @@ pub struct Part<'a> {
     pub routes: Router,
     /// Who may call them.
     pub access: Option<&'a Access>,
+    /// What is laid around paths and authentication; [`std::convert::identity`] where nothing is.
+    pub around: fn(Router) -> Router,
 }
 
 /// Ways into a function that show no token.
@@ -110,10 +112,8 @@ pub async fn run(
     let mut router = telemetry::router(readiness, viewers).merge(doors.signed);
     for part in parts {
         let authenticator = Arc::new(Authenticator::new(part.access)?);
-        router = router.merge(postern_host::auth::authenticated(
-            part.routes,
-            authenticator,
-        ));
+        let routes = postern_host::auth::authenticated(part.routes, authenticator);
+        router = router.merge((part.around)(routes));
     }
     if Platform::detect(environment) == Platform::Lambda {
         return lambda(router, doors.queue, environment).await;

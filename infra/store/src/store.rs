@@ -42,6 +42,16 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// For a command that somebody waits for: it has no deadline, and a server that has much to write leaves
+    /// others few moments for it.
+    const fn patient() -> Self {
+        Self {
+            busy_timeout: Duration::from_secs(25),
+        }
+    }
+}
+
 /// The database. Clones share their connections.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -90,7 +100,8 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub async fn open_data(directory: &Path) -> Result<Self, StoreError> {
-        let store = Self::unopened(Place::of_data(directory)?, Access::default());
+        let patient = Access::Write(Options::patient());
+        let store = Self::unopened(Place::of_data(directory)?, patient);
         store.connections().await?;
         Ok(store)
     }
@@ -286,12 +297,6 @@ impl Store {
             }
         }
         Ok(())
-    }
-}
-
-impl Default for Access {
-    fn default() -> Self {
-        Self::Write(Options::default())
     }
 }
 

@@ -17,7 +17,10 @@ static KEY: LazyLock<NoteKey> = LazyLock::new(|| {
 
 fuzz_target!(|bytes: &[u8]| {
     let mut reader = bytes;
-    assert!(verify(&mut reader, std::slice::from_ref(&*KEY), &[]).is_err(), "nobody signed it");
+    assert!(
+        verify(&mut reader, std::slice::from_ref(&*KEY), &[]).is_err(),
+        "nobody signed it"
+    );
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
     };

@@ -1,4 +1,4 @@
-//! The four functions as processes of their own over one store, as they are shipped to a cloud.
+//! The functions as processes of their own over one store, as they are shipped to a cloud.
 
 use postern_tests::have;
 use rstest::rstest;
@@ -46,10 +46,11 @@ fn every_function_works_as_a_process_of_its_own() {
         "postern-attestor",
         "postern-auditor",
         "postern-notifier",
+        "postern-trust",
     ]
     .map(|binary| start(&world, binary));
-    let [gate, attestor, auditor, notifier] = functions.each_ref().map(Process::address);
-    for address in [gate, attestor, auditor, notifier] {
+    let [gate, attestor, auditor, notifier, trust] = functions.each_ref().map(Process::address);
+    for address in [gate, attestor, auditor, notifier, trust] {
         assert_eq!(http::get(address, "/health").status, 200);
         assert_eq!(http::get(address, "/ready").status, 200);
     }
@@ -92,6 +93,20 @@ fn every_function_works_as_a_process_of_its_own() {
         http::post(gate, "/v1/decisions?enforce=true", None, &asked).status,
         200
     );
+
+    // What is changed at the trust function is a case, too.
+    let note = json!({"attestation": {}});
+    let notes = "/v1/projects/demo-project/notes";
+    let made = http::post(trust, &format!("{notes}?noteId=ci"), None, &note);
+    assert_eq!(made.status, 200);
+    http::send(trust, "DELETE", &format!("{notes}/ci"), &[], b"");
+    assert_eq!(
+        http::post(auditor, "/v1/tick", None, &json!({})).status,
+        200
+    );
+    let cases = http::get(auditor, "/v1/cases?category=TRUST_CHAIN").json();
+    let detection = &cases["cases"][0]["findings"][0]["detection"];
+    assert_eq!(*detection, "gcp.grafeas.note-deleted", "{cases}");
 
     for function in &mut functions {
         function.ask_to_end();

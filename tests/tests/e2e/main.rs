@@ -39,4 +39,5 @@ mod secrets;
 mod sns;
 mod store;
 mod support;
+mod terraform;
 mod trust;
