@@ -25,6 +25,9 @@ use crate::sink::Sink;
 
 /// So long a batch is claimed for: longer than all of it takes to time out one after the other.
 const LEASE: SignedDuration = SignedDuration::from_mins(5);
+/// So long a tick begins new batches of one output; a batch that it has begun may take three times as long.
+/// Then a request that waits for it is still in time.
+const TURN: Duration = Duration::from_secs(15);
 
 /// Why the notifier of a configuration cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -125,8 +128,8 @@ impl Notifier {
         })
     }
 
-    /// Sends everything that is due, to all outputs at the same time, and returns when each of them
-    /// has had its turn.
+    /// Sends what is due, to all outputs at the same time, and returns when each of them has had its turn. Of
+    /// very much it leaves some for the next tick: a request has an end.
     ///
     /// # Errors
     /// If the outbox could not be read or written. What was sent and not recorded is sent again.
@@ -134,7 +137,7 @@ impl Notifier {
         self.route().await?;
         let drained = join_all(
             self.queues()
-                .map(|(sink, lane)| self.drain(sink, lane, now)),
+                .map(|(sink, lane)| self.drain(sink, lane, now, TURN)),
         )
         .await;
         let mut total = Tally::default();
@@ -176,7 +179,7 @@ impl Notifier {
         loop {
             let now = Timestamp::now();
             let tried = match self.route().await {
-                Ok(()) => self.drain(sink, lane, now).await,
+                Ok(()) => self.drain(sink, lane, now, Duration::MAX).await,
                 Err(error) => Err(error),
             };
             if let Err(error) = tried {
@@ -218,8 +221,15 @@ impl Notifier {
             .await
     }
 
-    /// Sends batch after batch; after one with a failure the rest waits for the next tick.
-    async fn drain(&self, sink: &Sink, lane: Lane, now: Timestamp) -> Result<Tally, Unavailable> {
+    /// Sends batch after batch; after one with a failure, and when the turn is over, the rest waits for the
+    /// next tick.
+    async fn drain(
+        &self,
+        sink: &Sink,
+        lane: Lane,
+        now: Timestamp,
+        turn: Duration,
+    ) -> Result<Tally, Unavailable> {
         let start = Instant::now();
         let mut tally = Tally::default();
         loop {
@@ -228,7 +238,9 @@ impl Notifier {
                 break;
             }
             let (mut failed, mut split) = (false, false);
-            while let Some(parcel) = parcels.pop_front().filter(|_| !sink.is_off()) {
+            while start.elapsed() < turn.saturating_mul(3)
+                && let Some(parcel) = parcels.pop_front().filter(|_| !sink.is_off())
+            {
                 let Some(outcome) = sink.attempt(&parcel, later(now, start)).await else {
                     parcels.extend(parcel.into_iter().map(|due| vec![due]));
                     split = true;
@@ -245,7 +257,7 @@ impl Notifier {
                 let ids: Vec<_> = ids.collect();
                 self.outbox.attempted(&ids, &sink.name, outcome, at).await?;
             }
-            if failed {
+            if failed || start.elapsed() >= turn {
                 break;
             }
         }

@@ -389,6 +389,31 @@ async fn the_gauges_of_an_output_that_is_gone_go_back_to_zero() {
     assert_eq!(pending(after(60)).await, "0");
 }
 
+/// Takes four seconds for each alert.
+struct Slow;
+
+#[async_trait]
+impl Output for Slow {
+    async fn send(&self, _: &Notification, _: Timestamp) -> Result<Receipt, Refusal> {
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        Ok(Receipt::new("synthetic"))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tick_ends_in_time_and_the_next_one_goes_on() {
+    let alerts: Vec<_> = (0..24).map(|n| alert(&format!("case{n:02}"), 1)).collect();
+    let outbox = outbox(alerts);
+    let notifier = notifier(&outbox, vec![("slow".to_owned(), Box::new(Slow))]);
+    let mut delivered = 0;
+    for tick in 0..3 {
+        let begun = Instant::now();
+        delivered += notifier.tick(after(tick * 600)).await.unwrap().delivered;
+        assert!(begun.elapsed() <= TURN * 4, "{:?}", begun.elapsed());
+        assert_eq!(delivered < 24, tick < 2, "{delivered} after tick {tick}");
+    }
+}
+
 #[tokio::test]
 async fn alerts_wait_where_there_is_no_output() {
     let outbox = outbox(vec![alert("a", 1)]);
