@@ -14,7 +14,7 @@ const DEEPEST: usize = 32;
 
 /// A filter, ready to be asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Filter {
+pub enum Filter {
     /// Everything matches.
     Everything,
     /// Each of them.
@@ -27,25 +27,34 @@ pub(crate) enum Filter {
 
 /// What is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Field {
+pub enum Field {
+    /// `ATTESTATION`, `VULNERABILITY`, …
     Kind,
+    /// What an occurrence is about, as it is written there.
     ResourceUri,
+    /// The last part of the note's name.
     NoteId,
+    /// The project in the note's name.
     NoteProjectId,
 }
 
 /// How it is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Test {
+pub enum Test {
+    /// `=`
     Is,
+    /// `has_prefix`
     StartsWith,
+    /// `has_suffix`
     EndsWith,
 }
 
 impl Filter {
+    /// Reads a filter; an empty one matches everything.
+    ///
     /// # Errors
     /// If it is not of the form above, or too long.
-    pub(crate) fn parse(text: &str) -> Result<Self, ApiError> {
+    pub fn parse(text: &str) -> Result<Self, ApiError> {
         if text.trim().is_empty() {
             return Ok(Self::Everything);
         }
@@ -66,7 +75,7 @@ impl Filter {
     }
 
     /// Whether a note or an occurrence is one of those that are asked for.
-    pub(crate) fn matches(&self, fields: &Value) -> bool {
+    pub fn matches(&self, fields: &Value) -> bool {
         match self {
             Self::Everything => true,
             Self::All(filters) => filters.iter().all(|filter| filter.matches(fields)),

@@ -132,6 +132,7 @@ impl Trust {
         resource: &str,
         permission: &str,
     ) -> Result<Value, ApiError> {
+        self.exists(resource).await?;
         let mut body = call.body()?;
         let policy = body.remove("policy").map(fields).unwrap_or_default();
         let policy: Policy = typed(policy)?;
@@ -157,6 +158,21 @@ impl Trust {
         );
         self.write(vec![write], told).await?;
         self.iam_policy(resource).await
+    }
+
+    /// Bindings are set on what is there: on attestors, notes and occurrences that were made; projects and
+    /// their policies always are.
+    async fn exists(&self, resource: &str) -> Result<(), ApiError> {
+        let kind = resource.split('/').nth(2);
+        let is_there = match kind {
+            Some("attestors" | "notes") => self.store().resource(resource).await?.is_some(),
+            Some("occurrences") => self.store().occurrence(resource).await?.is_some(),
+            _ => true,
+        };
+        match is_there {
+            true => Ok(()),
+            false => Err(ApiError::not_found("resource", resource)),
+        }
     }
 
     /// `RESOURCE:testIamPermissions`.

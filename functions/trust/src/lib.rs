@@ -4,6 +4,7 @@
 //! * [`router`] answers Google's paths, v1 and v1beta1 (and v1alpha2 where `gcloud` uses it).
 //! * [`Trust`] is the function: who may call, what is kept, and what is told of it. The bindings that are
 //!   stored are the bindings that are enforced.
+//! * [`Filter`] is the language in which clients ask for notes and occurrences.
 //! * Every write stands in the journal together with its audit-log entry, from which the auditor watches
 //!   over the trust chain.
 
@@ -28,5 +29,6 @@ mod trust;
 mod validate;
 
 pub use error::{ApiError, Code};
+pub use filter::{Field, Filter, Test};
 pub use http::{as_google, router};
 pub use trust::{Trust, TrustParts};

@@ -420,6 +420,9 @@ async fn bindings_open_what_they_name_and_nothing_else() {
         may,
         json!({"permissions": ["binaryauthorization.attestors.get"]})
     );
+    let nothing = "/v1/projects/shop/attestors/other:setIamPolicy";
+    let (status, _) = world.refused("POST", nothing, &json!({})).await;
+    assert_eq!(status, "NOT_FOUND");
     let stale = json!({"policy": {"bindings": [], "etag": "b2xk"}});
     let (status, _) = world
         .refused("POST", &format!("{ATTESTOR}:setIamPolicy"), &stale)
