@@ -27,7 +27,7 @@ use crate::sink::Sink;
 const LEASE: SignedDuration = SignedDuration::from_mins(5);
 /// So long a tick begins new batches of one output; a batch that it has begun may take three times as long.
 /// Then a request that waits for it is still in time.
-const TURN: Duration = Duration::from_secs(15);
+const TURN: Duration = Duration::from_secs(5);
 
 /// Why the notifier of a configuration cannot be set up.
 #[derive(Debug, thiserror::Error)]

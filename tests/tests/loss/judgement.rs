@@ -35,6 +35,10 @@ fn is_delivered(address: &str) -> bool {
         let Some(ticked) = client::post(address, "/v1/tick", &json!({})) else {
             continue;
         };
+        // So much is due that one request does not see the end of it; the next one goes on.
+        if ticked.status == 408 {
+            continue;
+        }
         assert_eq!(ticked.status, 200, "{}", ticked.body);
         let done = ["overdue", "looked", "spooled", "delivered", "again", "dead"];
         let idle = done.iter().all(|word| ticked.json()[word] == 0);
