@@ -9,7 +9,6 @@ use serde_json::{Map, Value, json};
 use crate::body::{fields, typed};
 use crate::call::Call;
 use crate::error::ApiError;
-use crate::notes;
 use crate::page::listed;
 use crate::trust::{Trust, etag, is_current};
 
@@ -59,7 +58,7 @@ impl Trust {
             id: call.id("attestorId")?.to_owned(),
         };
         let attestor = self.read(call, &name)?;
-        if self.store().resource(&name_of(&name)).await?.is_some() {
+        if self.store().resource(&name.to_string()).await?.is_some() {
             return Err(ApiError::exists("attestor", &name.to_string()));
         }
         self.keep(
@@ -127,7 +126,7 @@ impl Trust {
 
     /// An attestor as it is kept.
     pub(crate) async fn stored_attestor(&self, name: &AttestorName) -> Result<Resource, ApiError> {
-        let stored = self.store().resource(&name_of(name)).await?;
+        let stored = self.store().resource(&name.to_string()).await?;
         stored.ok_or_else(|| ApiError::not_found("attestor", &name.to_string()))
     }
 
@@ -170,7 +169,7 @@ impl Trust {
         let body =
             serde_json::to_value(&kept).map_err(|error| ApiError::invalid(error.to_string()))?;
         let write = ResourceWrite {
-            name: name_of(&name),
+            name: name.to_string(),
             collection: collection_of(&name.project),
             expected: stored.map_or(0, |stored| stored.revision),
             body: Some(body),
@@ -182,7 +181,7 @@ impl Trust {
     }
 
     async fn note_created(&self, attestor: &Attestor) -> Result<Option<Timestamp>, ApiError> {
-        let note = notes::name_of(&attestor.user_owned_grafeas_note.note_reference);
+        let note = attestor.user_owned_grafeas_note.note_reference.to_string();
         Ok(self.store().resource(&note).await?.map(|note| note.created))
     }
 
@@ -235,11 +234,6 @@ fn with_ids(mut attestor: Attestor) -> Result<Attestor, ApiError> {
         )));
     }
     Ok(attestor)
-}
-
-/// `projects/P/attestors/A`.
-pub(crate) fn name_of(name: &AttestorName) -> String {
-    name.to_string()
 }
 
 fn collection_of(project: &str) -> String {

@@ -47,7 +47,7 @@ impl Trust {
     }
 
     pub(crate) async fn stored_note(&self, name: &NoteName) -> Result<Resource, ApiError> {
-        let stored = self.store().resource(&name_of(name)).await?;
+        let stored = self.store().resource(&name.to_string()).await?;
         stored.ok_or_else(|| ApiError::not_found("note", &name.to_string()))
     }
 
@@ -71,7 +71,7 @@ impl Trust {
             id: call.id("noteId")?.to_owned(),
         };
         let note = checked(call.body()?)?;
-        if self.store().resource(&name_of(&name)).await?.is_some() {
+        if self.store().resource(&name.to_string()).await?.is_some() {
             return Err(ApiError::exists("note", &name.to_string()));
         }
         let request = json!({"noteId": name.id, "note": note});
@@ -96,10 +96,10 @@ impl Trust {
                 project: project.to_owned(),
                 id,
             };
-            name_of(&name)
+            name.to_string()
                 .parse::<NoteName>()
                 .map_err(|error| ApiError::invalid(error.to_string()))?;
-            if self.store().resource(&name_of(&name)).await?.is_some() {
+            if self.store().resource(&name.to_string()).await?.is_some() {
                 return Err(ApiError::exists("note", &name.to_string()));
             }
             writes.push(write(&name, 0, Some(checked(fields(note))?)));
@@ -166,7 +166,7 @@ impl Trust {
 
 fn write(name: &NoteName, expected: u64, body: Option<Value>) -> ResourceWrite {
     ResourceWrite {
-        name: name_of(name),
+        name: name.to_string(),
         collection: collection_of(&name.project),
         expected,
         body,
@@ -215,11 +215,6 @@ fn answer(stored: &Resource) -> Value {
     note.insert("createTime".to_owned(), stored.created.to_string().into());
     note.insert("updateTime".to_owned(), stored.updated.to_string().into());
     Value::Object(note)
-}
-
-/// `projects/P/notes/N`.
-pub(crate) fn name_of(name: &NoteName) -> String {
-    name.to_string()
 }
 
 fn collection_of(project: &str) -> String {

@@ -5,7 +5,6 @@ use postern_core::policy::{Policy, Scope};
 use postern_core::ports::{Resource, ResourceWrite};
 use serde_json::{Map, Value, json};
 
-use crate::attestors;
 use crate::body::{fields, typed};
 use crate::call::Call;
 use crate::error::ApiError;
@@ -82,7 +81,7 @@ impl Trust {
     }
 
     async fn check_attestor(&self, attestor: &AttestorName) -> Result<(), ApiError> {
-        match self.store().resource(&attestors::name_of(attestor)).await? {
+        match self.store().resource(&attestor.to_string()).await? {
             Some(_) => Ok(()),
             None => Err(ApiError::invalid(format!(
                 "the policy requires attestations by {attestor}, which does not exist: create it first"

@@ -14,7 +14,6 @@ use crate::attestors::pinned;
 use crate::body::typed;
 use crate::call::Call;
 use crate::error::ApiError;
-use crate::notes;
 use crate::trust::Trust;
 
 #[derive(Deserialize)]
@@ -47,7 +46,7 @@ impl Trust {
     /// Why an attestor's note is not the one that it was made for.
     async fn wrong_note(&self, pinned: &PinnedAttestor) -> Result<Option<String>, ApiError> {
         let note = &pinned.attestor.user_owned_grafeas_note.note_reference;
-        let stored = self.store().resource(&notes::name_of(note)).await?;
+        let stored = self.store().resource(&note.to_string()).await?;
         Ok(pinned.wrong_note(stored.map(|stored| stored.created)))
     }
 }
