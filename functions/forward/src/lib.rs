@@ -16,6 +16,7 @@ mod change;
 mod forward;
 mod http;
 mod manifest;
+mod options;
 mod permission;
 mod pin;
 mod query;
