@@ -11,10 +11,11 @@ const MOST: usize = 8;
 
 /// The refusal that a denial becomes: what was denied, why, and what helps.
 pub(crate) fn denied(decision: &Decision, revisions: &[String]) -> Refusal {
-    let mut lines = vec![format!(
-        "Postern denies the deployment to {}.",
-        decision.target
-    )];
+    let opening = match decision.verdict {
+        Verdict::Undetermined => "Postern cannot say yet whether this may be deployed to",
+        _ => "Postern denies the deployment to",
+    };
+    let mut lines = vec![format!("{opening} {}.", decision.target)];
     let failing = decision
         .images
         .iter()

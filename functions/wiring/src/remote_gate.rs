@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use postern_core::image::shortened;
 use postern_core::decision::Decision;
+use postern_core::image::shortened;
 use postern_core::ports::{
     Appraisal, Appraiser, DeploymentGate, GateRefusal, ProposedDeployment, Unavailable,
 };

@@ -92,9 +92,16 @@ impl GoogleApis for PassedOn {
         let name = endpoint.to_string();
         let failed = |error: String| Unavailable::new(&name, error);
         let mut url = endpoint.at(&call.path);
-        let query: Vec<_> = call.query.iter().map(|(name, value)| (&**name, &**value)).collect();
+        let query: Vec<_> = call
+            .query
+            .iter()
+            .map(|(name, value)| (&**name, &**value))
+            .collect();
         with_query(&mut url, &query);
-        let method: Method = call.method.parse().map_err(|_| failed("no method".into()))?;
+        let method: Method = call
+            .method
+            .parse()
+            .map_err(|_| failed("no method".into()))?;
         let region = match &call.api {
             GoogleApi::Run { region } => region.as_deref(),
             GoogleApi::ResourceManager => None,

@@ -86,7 +86,11 @@ mod tests {
 
     #[rstest]
     #[case::itself("run.gate.example", None, Some("run.gate.example"))]
-    #[case::a_region("us-central1-run.gate.example", None, Some("us-central1-run.gate.example"))]
+    #[case::a_region(
+        "us-central1-run.gate.example",
+        None,
+        Some("us-central1-run.gate.example")
+    )]
     #[case::in_capitals(
         "US-central1-RUN.gate.example:8080",
         None,
@@ -104,7 +108,10 @@ mod tests {
         #[case] authority: Option<&str>,
         #[case] found: Option<&str>,
     ) {
-        let hosts = ["run.gate.example".to_owned(), "*-run.gate.example".to_owned()];
+        let hosts = [
+            "run.gate.example".to_owned(),
+            "*-run.gate.example".to_owned(),
+        ];
         let other = VirtualHost::new(&hosts, Router::new());
         let uri = authority.map_or("/".to_owned(), |host| format!("http://{host}/"));
         let request = http::Request::get(uri).header(HOST, header);

@@ -49,12 +49,9 @@ fn believes_the_platform(config: &Config) -> bool {
         &auth.auditor,
         &auth.cases,
     ];
-    all.into_iter().flatten().any(|access| {
-        matches!(
-            access,
-            Access::Platform(_) | Access::PlatformCallers(_)
-        )
-    })
+    all.into_iter()
+        .flatten()
+        .any(|access| matches!(access, Access::Platform(_) | Access::PlatformCallers(_)))
 }
 
 fn is_host(text: &str) -> bool {
