@@ -8,6 +8,7 @@ mod aws;
 mod buses;
 mod fetched;
 mod fetcher;
+mod google_identity;
 mod inspected;
 pub mod inspection;
 mod lookout;

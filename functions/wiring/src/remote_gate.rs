@@ -7,18 +7,20 @@ use async_trait::async_trait;
 use postern_core::decision::Decision;
 use postern_core::image::shortened;
 use postern_core::ports::{
-    Appraisal, Appraiser, DeploymentGate, GateRefusal, ProposedDeployment, Unavailable,
+    Appraisal, Appraiser, DeploymentGate, GateRefusal, IdentityTokens, ProposedDeployment,
+    Unavailable,
 };
 use postern_core::target::Target;
 use postern_host::config::{Config, RemoteGate as Named, SecretReference};
 use postern_host::environment::{Environment, Process};
-use postern_host::secret::{self, SecretError};
+use postern_host::secret;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
 use crate::WiringError;
+use crate::google_identity::google_identity;
 
 /// The gate itself takes ten seconds at most.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -39,20 +41,39 @@ enum Token {
     Renewed(SecretReference),
     /// Of a manager of secrets, which was asked at the start.
     Fetched(SecretString),
+    /// An ID token of this process for an audience.
+    Own(Arc<dyn IdentityTokens>, String),
 }
 
 impl Token {
-    fn of(reference: &SecretReference, environment: &dyn Environment) -> Result<Self, SecretError> {
-        Ok(match secret::is_managed(&reference.0) {
-            true => Self::Fetched(secret::resolve(reference, environment)?),
-            false => Self::Renewed(reference.clone()),
-        })
+    fn of(
+        gate: &Named,
+        setting: &str,
+        environment: &dyn Environment,
+    ) -> Result<Option<Self>, WiringError> {
+        match (&gate.token, &gate.audience) {
+            (None, None) => Ok(None),
+            (Some(_), Some(_)) => Err(WiringError::mistake(format_args!(
+                "{setting}: name a `token`, or an `audience` for an ID token of this process, not both"
+            ))),
+            (None, Some(audience)) => {
+                let tokens = google_identity(setting, environment)?;
+                Ok(Some(Self::Own(tokens, audience.clone())))
+            }
+            (Some(token), None) if secret::is_managed(&token.0) => {
+                let token = secret::resolve(token, environment);
+                Ok(Some(Self::Fetched(token.map_err(WiringError::mistake)?)))
+            }
+            (Some(token), None) => Ok(Some(Self::Renewed(token.clone()))),
+        }
     }
 
-    fn read(&self) -> Result<SecretString, SecretError> {
+    async fn read(&self) -> Result<SecretString, Unavailable> {
         match self {
-            Self::Renewed(reference) => secret::resolve(reference, &Process),
+            Self::Renewed(reference) => secret::resolve(reference, &Process)
+                .map_err(|error| Unavailable::new("the gate's token", error)),
             Self::Fetched(token) => Ok(token.clone()),
+            Self::Own(tokens, audience) => Ok(tokens.token(audience).await?.into()),
         }
     }
 }
@@ -68,7 +89,7 @@ pub fn appraiser(
     let Some(gate) = &config.audit.gate else {
         return Ok(None);
     };
-    let gate = RemoteGate::of(gate, "audit.gate.url", "v1/appraise", environment)?;
+    let gate = RemoteGate::of(gate, "audit.gate", "v1/appraise", environment)?;
     Ok(Some(Arc::new(gate)))
 }
 
@@ -83,7 +104,7 @@ pub fn deployment_gate(
     let Some(gate) = &config.forward.gate else {
         return Ok(None);
     };
-    let gate = RemoteGate::of(gate, "forward.gate.url", "v1/decisions", environment)?;
+    let gate = RemoteGate::of(gate, "forward.gate", "v1/decisions", environment)?;
     Ok(Some(Arc::new(gate)))
 }
 
@@ -142,7 +163,7 @@ impl RemoteGate {
     ) -> Result<Self, WiringError> {
         let wrong = || {
             WiringError::mistake(format_args!(
-                "{setting}: write https://HOST, or http://127.0.0.1:PORT for a gate on this machine"
+                "{setting}.url: write https://HOST, or http://127.0.0.1:PORT for a gate on this machine"
             ))
         };
         let mut url = Url::parse(&gate.url).map_err(|_| wrong())?;
@@ -158,13 +179,9 @@ impl RemoteGate {
         if on_this_machine {
             client = client.no_proxy();
         }
-        let token = gate
-            .token
-            .as_ref()
-            .map(|token| Token::of(token, environment));
         Ok(Self {
             url,
-            token: token.transpose().map_err(WiringError::mistake)?,
+            token: Token::of(gate, setting, environment)?,
             client: client.build().map_err(WiringError::mistake)?,
         })
     }
@@ -172,7 +189,7 @@ impl RemoteGate {
     async fn ask(&self, url: Url, body: &Value) -> Result<(StatusCode, Vec<u8>), Unavailable> {
         let mut request = self.client.post(url).json(body);
         if let Some(token) = &self.token {
-            let token = token.read().map_err(|error| self.failed(error))?;
+            let token = token.read().await?;
             request = request.bearer_auth(token.expose_secret().trim());
         }
         let answer = request.send().await.map_err(|error| self.failed(error))?;
@@ -214,6 +231,7 @@ mod tests {
             config.audit.gate = Some(Named {
                 url: url.to_owned(),
                 token: None,
+                audience: None,
             });
             appraiser(&config, &Process).map(|made| made.is_some()).ok()
         };

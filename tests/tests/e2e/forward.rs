@@ -121,7 +121,7 @@ impl Forwarded {
         said
     }
 
-    fn deploy<'a>(&self, image: &'a str) -> [String; 4] {
+    fn deploy(&self, image: &str) -> [String; 4] {
         ["run", "deploy", "web", &format!("--image={image}")].map(str::to_owned)
     }
 
