@@ -5,6 +5,7 @@ use postern_host::config::{Config, WebIdentity};
 use postern_host::environment::Environment;
 
 use crate::WiringError;
+use crate::google_identity::google_identity;
 
 /// The session of `aws.webIdentity`, or that of the environment. Nothing is asked for credentials yet.
 ///
@@ -20,33 +21,17 @@ pub(crate) async fn session(
     }
 }
 
-#[cfg(feature = "gcp")]
 async fn by_web_identity(
     identity: &WebIdentity,
     environment: &dyn Environment,
 ) -> Result<Session, WiringError> {
-    use std::sync::Arc;
-
-    use postern_gcp::MetadataServer;
-
-    let wrong = |error: &dyn std::fmt::Display| {
-        WiringError::mistake(format_args!("aws.webIdentity: {error}"))
-    };
-    // Google's own libraries call it so.
-    let host = environment.get("GCE_METADATA_HOST");
-    let host = host.as_deref().filter(|host| !host.is_empty());
-    let tokens = MetadataServer::new(host).map_err(|error| wrong(&error))?;
+    let tokens = google_identity("aws.webIdentity", environment)?;
     let identity = postern_aws::WebIdentity {
         role_arn: identity.role_arn.clone(),
         audience: identity.audience.clone(),
         session_name: identity.session_name.clone(),
         region: identity.region.clone(),
     };
-    let session = Session::by_web_identity(identity, Arc::new(tokens)).await;
-    session.map_err(|error| wrong(&error))
-}
-
-#[cfg(not(feature = "gcp"))]
-async fn by_web_identity(_: &WebIdentity, _: &dyn Environment) -> Result<Session, WiringError> {
-    Err(WiringError::not_built("`aws.webIdentity`", "gcp"))
+    let session = Session::by_web_identity(identity, tokens).await;
+    session.map_err(|error| WiringError::mistake(format_args!("aws.webIdentity: {error}")))
 }

@@ -3,12 +3,12 @@
 
 mod adapters;
 mod anchors;
-mod appraiser;
 #[cfg(feature = "aws")]
 mod aws;
 mod buses;
 mod fetched;
 mod fetcher;
+mod google_identity;
 mod inspected;
 pub mod inspection;
 mod lookout;
@@ -18,15 +18,15 @@ mod owners;
 mod previous_keys;
 mod process;
 mod registry;
+mod remote_gate;
 mod secrets;
 mod sources;
 mod trust;
 
 pub use adapters::Adapters;
 pub use anchors::anchors;
-pub use appraiser::appraiser;
 pub use buses::buses;
-pub use fetched::{estate, log_reader, runtime, subscriptions};
+pub use fetched::{estate, forwarded, log_reader, runtime, subscriptions};
 pub use fetcher::fetcher;
 pub use inspected::inspect_router;
 pub use lookout::{Found, Looked, Lookout, outage, tick_router};
@@ -36,6 +36,7 @@ pub use owners::owners_file;
 pub use previous_keys::previous_keys;
 pub use process::{Doors, Part, StartError, announce, bind, run, start};
 pub use registry::registry;
+pub use remote_gate::{appraiser, deployment_gate};
 pub use secrets::{SecretsError, with_secrets};
 pub use sources::{sink, source};
 pub use trust::{system_policy, trust};

@@ -51,7 +51,11 @@ pub struct RemoteGate {
     /// Its server, such as `https://gate.example`.
     pub url: String,
     /// The token that it is shown, by reference; its caller needs the right `decide`.
+    #[serde(default)]
     pub token: Option<SecretReference>,
+    /// The audience of an ID token of this process's own, which Google Cloud makes, in place of `token`.
+    #[serde(default)]
+    pub audience: Option<String>,
 }
 
 /// Reading the logs back at their source, to find what was never delivered.
