@@ -8,6 +8,7 @@ pub mod attestor;
 pub mod bytes;
 pub mod case;
 pub mod change;
+pub mod checksum;
 pub mod decision;
 pub mod entry;
 pub mod event;

@@ -4,6 +4,7 @@ use postern_core::attestor::{AttestorName, NoteName};
 
 use crate::call::Call;
 use crate::error::{ApiError, Code};
+use crate::kms;
 
 /// What a call asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +46,7 @@ pub(crate) enum Action {
     NoteOfOccurrence(String),
     UpdateOccurrence(String),
     DeleteOccurrence(String),
+    Kms(kms::Action),
     IamPolicy,
     SetIamPolicy,
     TestIamPermissions,
@@ -58,6 +60,11 @@ pub(crate) fn asked(call: &Call) -> Result<Asked, ApiError> {
         && !project.is_empty()
     {
         let verb = call.verb.as_deref();
+        if call.version == "v1"
+            && let Some(asked) = kms::asked(call.method.as_str(), project, path, verb)
+        {
+            return Ok(asked);
+        }
         let found = match verb {
             Some("getIamPolicy" | "setIamPolicy" | "testIamPermissions") => iam(call, path),
             _ => action(call.method.as_str(), project, path, verb),
@@ -202,6 +209,8 @@ fn iam(call: &Call, path: &[&str]) -> Option<(Action, Option<String>)> {
         ["attestors", _] => "binaryauthorization.attestors",
         ["notes", _] => "containeranalysis.notes",
         ["occurrences", _] => "containeranalysis.occurrences",
+        ["locations", _, "keyRings", _] => "cloudkms.keyRings",
+        ["locations", _, "keyRings", _, "cryptoKeys", _] => "cloudkms.cryptoKeys",
         _ => return None,
     };
     match (call.method.as_str(), call.verb.as_deref()) {

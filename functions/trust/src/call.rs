@@ -169,6 +169,7 @@ impl Call {
             principal,
             ip: self.ip.clone(),
             user_agent: self.user_agent.clone(),
+            delta: None,
         }
     }
 }

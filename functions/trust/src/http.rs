@@ -136,6 +136,7 @@ async fn answer(trust: &Trust, call: &Call) -> Result<Value, ApiError> {
         Action::NoteOfOccurrence(name) => trust.note_of_occurrence(&name).await,
         Action::UpdateOccurrence(name) => trust.update_occurrence(call, &name).await,
         Action::DeleteOccurrence(name) => trust.delete_occurrence(call, &name).await,
+        Action::Kms(action) => trust.kms(call, action).await,
         Action::IamPolicy => trust.iam_policy(&asked.resource).await,
         Action::SetIamPolicy => {
             let permission = asked.permission.unwrap_or_default();
