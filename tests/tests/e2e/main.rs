@@ -41,3 +41,4 @@ mod store;
 mod support;
 mod terraform;
 mod trust;
+mod trust_kms;
