@@ -5,7 +5,6 @@
 //! read it nor pass one off as another.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
-use postern_core::attestor::SignatureAlgorithm;
 use postern_core::bytes::Base64;
 use postern_core::ports::{KeyUse, SealedKey};
 use zeroize::Zeroizing;

@@ -79,7 +79,11 @@ fn gcloud_makes_a_key_and_openssl_verifies_what_it_signs() {
     let served = served();
     make_key(&served, "rsa-sign-pkcs1-2048-sha256");
     let words = ["keys", "versions", "get-public-key", "1"];
-    done(&served, &words, &[&OF_KEY[..], &["--output-file=ci.pub"]].concat());
+    done(
+        &served,
+        &words,
+        &[&OF_KEY[..], &["--output-file=ci.pub"]].concat(),
+    );
     let signed = sign(&served);
     assert!(signed.status.success(), "{}", said(&signed));
     let mut openssl = Command::new("openssl");
@@ -149,7 +153,10 @@ fn who_may_sign_is_a_binding_on_the_key_and_a_case() {
         "--role=roles/cloudkms.signerVerifier",
     ];
     let bound = done(&served, &words, &OF_KEY[1..]);
-    assert_eq!(bound["bindings"][0]["members"], json!(["user:ci@example.com"]));
+    assert_eq!(
+        bound["bindings"][0]["members"],
+        json!(["user:ci@example.com"])
+    );
 
     assert_eq!(served.post("/v1/tick", None, &json!({})).status, 200);
     let cases = http::get(served.server.address(), "/v1/cases").json();
@@ -179,9 +186,13 @@ fn postern_attests_with_a_key_of_its_own_server() {
     let world = World::new();
     let serve = |world: &World| {
         let mut command = ours("postern");
-        command
-            .current_dir(world.folder())
-            .args(["serve", "--data", "data", "--listen", "127.0.0.1:0"]);
+        command.current_dir(world.folder()).args([
+            "serve",
+            "--data",
+            "data",
+            "--listen",
+            "127.0.0.1:0",
+        ]);
         Process::serve(&mut command)
     };
     let server = serve(&world);
@@ -208,7 +219,10 @@ fn postern_attests_with_a_key_of_its_own_server() {
     attest
         .args(["--key", &format!("gcpkms://{KEY}/cryptoKeyVersions/1")])
         .args(["--attestors", "attestors.json", "--to", "store:data"])
-        .env("POSTERN__ENDPOINTS__KMS", format!("http://{}", served.server.address()));
+        .env(
+            "POSTERN__ENDPOINTS__KMS",
+            format!("http://{}", served.server.address()),
+        );
     run(&mut attest);
     let require = ["projects/demo-project/attestors/ci"];
     served.world.require(&require);

@@ -71,8 +71,8 @@ impl Trust {
         let mut writes = Vec::new();
         if call.parameter("skipInitialVersionCreation") != Some("true") {
             key.versions = 1;
-            let version = self.made_version(&version_name(&name, 1), key.algorithm);
-            writes.push(version.await?);
+            let first = version_name(&name, 1);
+            writes.push(self.made_version(&first, key.algorithm).await?);
         }
         writes.push(write(&name, 0, &key)?);
         let request = json!({"parent": ring, "cryptoKeyId": id, "cryptoKey": body});

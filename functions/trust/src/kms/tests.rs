@@ -82,6 +82,7 @@ async fn what_is_made_is_answered_and_listed() {
     let version = world.done("GET", FIRST, &Value::Null).await;
     assert_eq!(version["state"], "ENABLED");
     assert!(!version.to_string().contains("sealed"), "{version}");
+    assert!(world.store.bodies().contains("sealed"));
     for (path, field, name) in [
         (format!("{LOCATION}/keyRings"), "keyRings", RING),
         (format!("{RING}/cryptoKeys"), "cryptoKeys", KEY),
@@ -369,7 +370,53 @@ async fn a_signature_is_told_as_cloud_kms_tells_it() {
         .await;
     let mut entry = told(&world).remove(0);
     entry["insertId"] = json!("a ULID");
-    insta::assert_json_snapshot!(entry, @r#""#);
+    insta::assert_json_snapshot!(entry, @r#"
+    {
+      "insertId": "a ULID",
+      "logName": "projects/shop/logs/cloudaudit.googleapis.com%2Fdata_access",
+      "protoPayload": {
+        "@type": "type.googleapis.com/google.cloud.audit.AuditLog",
+        "authenticationInfo": {
+          "principalEmail": "local"
+        },
+        "authorizationInfo": [
+          {
+            "granted": true,
+            "permission": "cloudkms.cryptoKeyVersions.useToSign",
+            "resource": "projects/shop/locations/global/keyRings/trust/cryptoKeys/ci/cryptoKeyVersions/1"
+          }
+        ],
+        "methodName": "AsymmetricSign",
+        "request": {
+          "@type": "type.googleapis.com/google.cloud.kms.v1.AsymmetricSignRequest",
+          "digest": {
+            "sha256": "I59Z7VXnN8dxR89VrQwbAwttfudIp0JpUvm4UtWpNeU="
+          },
+          "name": "projects/shop/locations/global/keyRings/trust/cryptoKeys/ci/cryptoKeyVersions/1"
+        },
+        "requestMetadata": {
+          "callerIp": null,
+          "callerSuppliedUserAgent": null
+        },
+        "resourceName": "projects/shop/locations/global/keyRings/trust/cryptoKeys/ci/cryptoKeyVersions/1",
+        "serviceName": "cloudkms.googleapis.com",
+        "status": {}
+      },
+      "receiveTimestamp": "2026-01-02T03:04:09Z",
+      "resource": {
+        "labels": {
+          "crypto_key_id": "ci",
+          "crypto_key_version_id": "1",
+          "key_ring_id": "trust",
+          "location": "global",
+          "project_id": "shop"
+        },
+        "type": "cloudkms_cryptokeyversion"
+      },
+      "severity": "INFO",
+      "timestamp": "2026-01-02T03:04:09Z"
+    }
+    "#);
 }
 
 #[tokio::test]

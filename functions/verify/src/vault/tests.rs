@@ -1,3 +1,4 @@
+use postern_core::attestor::SignatureAlgorithm;
 use rstest::rstest;
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
@@ -17,15 +18,18 @@ const fn key(name: &str, algorithm: SignatureAlgorithm) -> KeyUse<'_> {
 }
 
 #[rstest]
-#[case(SignatureAlgorithm::EcdsaP256Sha256, Sha256::digest(b"payload").as_slice())]
-#[case(SignatureAlgorithm::EcdsaP384Sha384, Sha384::digest(b"payload").as_slice())]
-#[case(SignatureAlgorithm::RsaPss2048Sha256, Sha256::digest(b"payload").as_slice())]
-#[case(SignatureAlgorithm::RsaPkcs1_3072Sha256, Sha256::digest(b"payload").as_slice())]
-#[case(SignatureAlgorithm::RsaPss4096Sha512, Sha512::digest(b"payload").as_slice())]
-fn what_a_sealed_key_signs_verifies(#[case] algorithm: SignatureAlgorithm, #[case] digest: &[u8]) {
+#[case(SignatureAlgorithm::EcdsaP256Sha256, Sha256::digest(b"payload").to_vec())]
+#[case(SignatureAlgorithm::EcdsaP384Sha384, Sha384::digest(b"payload").to_vec())]
+#[case(SignatureAlgorithm::RsaPss2048Sha256, Sha256::digest(b"payload").to_vec())]
+#[case(SignatureAlgorithm::RsaPkcs1_3072Sha256, Sha256::digest(b"payload").to_vec())]
+#[case(SignatureAlgorithm::RsaPss4096Sha512, Sha512::digest(b"payload").to_vec())]
+fn what_a_sealed_key_signs_verifies(
+    #[case] algorithm: SignatureAlgorithm,
+    #[case] digest: Vec<u8>,
+) {
     let (vault, key) = (vault(), key(NAME, algorithm));
     let sealed = vault.make(key).unwrap();
-    let signature = vault.sign(key, &sealed, digest).unwrap();
+    let signature = vault.sign(key, &sealed, &digest).unwrap();
     let public = PkixKey::from_pem(&sealed.public_key_pem, algorithm).unwrap();
     public.verify(b"payload", &signature).unwrap();
     assert!(public.verify(b"another", &signature).is_err());
