@@ -181,7 +181,8 @@ impl Trust {
         let mut attestor: Map<String, Value> = serde_json::to_value(&attestor)
             .map(fields)
             .map_err(|error| ApiError::invalid(error.to_string()))?;
-        if call.version == "v1alpha2"
+        // The older versions have an older name for it.
+        if call.version != "v1"
             && let Some(note) = attestor.remove("userOwnedGrafeasNote")
         {
             attestor.insert("userOwnedDrydockNote".to_owned(), note);

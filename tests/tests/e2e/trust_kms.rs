@@ -215,14 +215,14 @@ fn postern_attests_with_a_key_of_its_own_server() {
     let attestor = served.binauthz(&["attestors", "describe", "ci"], &[]);
     served.world.trust(&attestor);
 
+    let kms = format!("http://{}", served.server.address());
+    let config = json!({"endpoints": {"kms": kms}});
+    served.world.write("attest.json", config.to_string());
     let mut attest = served.world.postern(&["attest", IMAGE, "--attestor", "ci"]);
     attest
         .args(["--key", &format!("gcpkms://{KEY}/cryptoKeyVersions/1")])
         .args(["--attestors", "attestors.json", "--to", "store:data"])
-        .env(
-            "POSTERN__ENDPOINTS__KMS",
-            format!("http://{}", served.server.address()),
-        );
+        .args(["--config", "attest.json"]);
     run(&mut attest);
     let require = ["projects/demo-project/attestors/ci"];
     served.world.require(&require);
