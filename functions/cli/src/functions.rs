@@ -349,6 +349,7 @@ fn trust_routes(
 ) -> Result<Router, Failure> {
     let trust = Trust::new(TrustParts {
         store: Arc::new(adapters.store.clone()),
+        revocations: Arc::new(adapters.store.clone()),
         vault: postern_wiring::key_vault(config, environment)?,
         owners: config.trust.owners.clone(),
         numbers: config.projects.clone(),

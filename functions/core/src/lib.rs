@@ -22,6 +22,7 @@ pub mod occurrence;
 pub mod ocsf;
 pub mod payload;
 pub mod personal;
+pub mod platform_policy;
 pub mod policy;
 pub mod ports;
 pub mod reason;

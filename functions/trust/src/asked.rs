@@ -5,6 +5,7 @@ use postern_core::attestor::{AttestorName, NoteName};
 use crate::call::Call;
 use crate::error::{ApiError, Code};
 use crate::kms;
+use crate::platforms;
 
 /// What a call asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +48,13 @@ pub(crate) enum Action {
     UpdateOccurrence(String),
     DeleteOccurrence(String),
     Kms(kms::Action),
+    Platforms(String),
+    PlatformPolicies(String),
+    CreatePlatformPolicy(String),
+    PlatformPolicy(String),
+    ReplacePlatformPolicy(String),
+    DeletePlatformPolicy(String),
+    EvaluateGkePolicy(String),
     IamPolicy,
     SetIamPolicy,
     TestIamPermissions,
@@ -62,6 +70,7 @@ pub(crate) fn asked(call: &Call) -> Result<Asked, ApiError> {
         let verb = call.verb.as_deref();
         if call.version == "v1"
             && let Some(asked) = kms::asked(call.method.as_str(), project, path, verb)
+                .or_else(|| of_platforms(call.method.as_str(), project, path, verb))
         {
             return Ok(asked);
         }
@@ -199,6 +208,41 @@ fn action(
         _ => return None,
     };
     Some((action, Some(permission.to_owned())))
+}
+
+/// Platform policies, which there are in v1 only. What is asked of them is asked of the project.
+fn of_platforms(method: &str, project: &str, path: &[&str], verb: Option<&str>) -> Option<Asked> {
+    let resource = format!("projects/{project}");
+    let name = |length: usize| format!("{resource}/{}", path[..length].join("/"));
+    let (action, permission) = match (method, path, verb) {
+        ("GET", ["platforms"], None) => (Action::Platforms(project.to_owned()), "list"),
+        (_, ["platforms", platform, "policies", ..], _)
+            if !platforms::PLATFORMS.contains(platform) =>
+        {
+            return None;
+        }
+        ("GET", ["platforms", _, "policies"], None) => (Action::PlatformPolicies(name(2)), "list"),
+        ("POST", ["platforms", _, "policies"], None) => {
+            (Action::CreatePlatformPolicy(name(2)), "create")
+        }
+        ("GET", ["platforms", _, "policies", _], None) => (Action::PlatformPolicy(name(4)), "get"),
+        ("PUT", ["platforms", _, "policies", _], None) => {
+            (Action::ReplacePlatformPolicy(name(4)), "replace")
+        }
+        ("DELETE", ["platforms", _, "policies", _], None) => {
+            (Action::DeletePlatformPolicy(name(4)), "delete")
+        }
+        ("POST", ["platforms", "gke", "policies", _], Some("evaluate")) => {
+            (Action::EvaluateGkePolicy(name(4)), "evaluatePolicy")
+        }
+        _ => return None,
+    };
+    let permission = format!("binaryauthorization.platformPolicies.{permission}");
+    Some(Asked {
+        action,
+        resource,
+        permission: Some(permission),
+    })
 }
 
 /// The IAM methods, alike for everything that has bindings.

@@ -89,6 +89,15 @@ impl Call {
         body::read(&self.body)
     }
 
+    /// The request's JSON, with every key as it came: for what holds other people's objects.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub(crate) fn json(&self) -> Result<Value, ApiError> {
+        serde_json::from_slice(&self.body)
+            .map_err(|error| ApiError::invalid(format!("the request is no JSON: {error}")))
+    }
+
     /// A parameter of the query, in either spelling.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         let plain = |name: &str| name.replace('_', "").to_ascii_lowercase();

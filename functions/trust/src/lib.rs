@@ -23,6 +23,7 @@ mod kms;
 mod notes;
 mod occurrences;
 mod page;
+mod platforms;
 mod policy;
 mod projects;
 mod roles;

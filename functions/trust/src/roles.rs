@@ -16,6 +16,12 @@ const ROLES: &[Role] = &[
     Role {
         name: "roles/editor",
         permissions: &[
+            "binaryauthorization.platformPolicies.create",
+            "binaryauthorization.platformPolicies.delete",
+            "binaryauthorization.platformPolicies.evaluatePolicy",
+            "binaryauthorization.platformPolicies.get",
+            "binaryauthorization.platformPolicies.list",
+            "binaryauthorization.platformPolicies.replace",
             "binaryauthorization.attestors.create",
             "binaryauthorization.attestors.delete",
             "binaryauthorization.attestors.get",
@@ -59,6 +65,8 @@ const ROLES: &[Role] = &[
     Role {
         name: "roles/viewer",
         permissions: &[
+            "binaryauthorization.platformPolicies.get",
+            "binaryauthorization.platformPolicies.list",
             "binaryauthorization.attestors.get",
             "binaryauthorization.attestors.list",
             "binaryauthorization.policy.get",
@@ -81,18 +89,39 @@ const ROLES: &[Role] = &[
     },
     Role {
         name: "roles/binaryauthorization.policyAdmin",
-        permissions: &["binaryauthorization.policy.*"],
+        permissions: &[
+            "binaryauthorization.platformPolicies.*",
+            "binaryauthorization.policy.*",
+        ],
     },
     Role {
         name: "roles/binaryauthorization.policyEditor",
         permissions: &[
+            "binaryauthorization.platformPolicies.create",
+            "binaryauthorization.platformPolicies.delete",
+            "binaryauthorization.platformPolicies.evaluatePolicy",
+            "binaryauthorization.platformPolicies.get",
+            "binaryauthorization.platformPolicies.list",
+            "binaryauthorization.platformPolicies.replace",
             "binaryauthorization.policy.get",
             "binaryauthorization.policy.update",
         ],
     },
     Role {
+        name: "roles/binaryauthorization.policyEvaluator",
+        permissions: &[
+            "binaryauthorization.platformPolicies.evaluatePolicy",
+            "binaryauthorization.platformPolicies.get",
+            "binaryauthorization.platformPolicies.list",
+        ],
+    },
+    Role {
         name: "roles/binaryauthorization.policyViewer",
-        permissions: &["binaryauthorization.policy.get"],
+        permissions: &[
+            "binaryauthorization.platformPolicies.get",
+            "binaryauthorization.platformPolicies.list",
+            "binaryauthorization.policy.get",
+        ],
     },
     Role {
         name: "roles/binaryauthorization.attestorsAdmin",

@@ -12,8 +12,9 @@ use postern_core::decision::Caller;
 use postern_core::entry::Entry;
 use postern_core::ports::{
     KeyUse, KeyVault, OccurrenceWrite, OccurrencesOf, Resource, ResourceStore, ResourceWrite,
-    SealedKey, Unavailable, Wrote,
+    RevocationList, SealedKey, Unavailable, Wrote,
 };
+use postern_core::revocation::Revocations;
 use postern_host::auth::Identity;
 use postern_verify::Vault;
 use serde_json::Value;
@@ -27,6 +28,7 @@ pub(crate) struct Kept {
     occurrences: BTreeMap<String, Value>,
     pub(crate) entries: Vec<Entry>,
     pub(crate) outage: bool,
+    pub(crate) revocations: Revocations,
 }
 
 #[derive(Default)]
@@ -159,6 +161,13 @@ impl ResourceStore for MemoryStore {
     }
 }
 
+#[async_trait]
+impl RevocationList for MemoryStore {
+    async fn revocations(&self) -> Result<Revocations, Unavailable> {
+        self.read(|kept| kept.revocations.clone())
+    }
+}
+
 /// The vault as it is, without threads of its own.
 struct TestVault(Vault);
 
@@ -201,6 +210,7 @@ impl World {
         let parts = TrustParts {
             store: store.clone(),
             vault,
+            revocations: store.clone(),
             owners: vec!["user:owner@example.com".to_owned()],
             numbers: Default::default(),
         };

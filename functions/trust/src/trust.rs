@@ -7,8 +7,9 @@ use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
 use postern_core::attestor::ProjectNumbers;
 use postern_core::ports::{
-    KeyVault, OccurrenceWrite, Resource, ResourceStore, ResourceWrite, Wrote,
+    KeyVault, OccurrenceWrite, Resource, ResourceStore, ResourceWrite, RevocationList, Wrote,
 };
+use postern_core::revocation::Revocations;
 use sha2::{Digest as _, Sha256};
 
 use crate::audit::Told;
@@ -21,6 +22,8 @@ pub struct TrustParts {
     pub store: Arc<dyn ResourceStore>,
     /// What makes software keys and signs with them; without one there are none.
     pub vault: Option<Arc<dyn KeyVault>>,
+    /// What was revoked counts for nothing.
+    pub revocations: Arc<dyn RevocationList>,
     /// Members who may do everything, such as `user:alice@example.com`: somebody has to write the first
     /// binding.
     pub owners: Vec<String>,
@@ -66,6 +69,10 @@ impl Trust {
 
     pub(crate) fn numbers(&self) -> &ProjectNumbers {
         &self.parts.numbers
+    }
+
+    pub(crate) async fn revocations(&self) -> Result<Revocations, ApiError> {
+        Ok(self.parts.revocations.revocations().await?)
     }
 
     pub(crate) fn now(&self) -> Timestamp {
