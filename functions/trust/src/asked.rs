@@ -43,6 +43,7 @@ pub(crate) enum Action {
     Occurrences(String),
     CreateOccurrence(String),
     CreateOccurrences(String),
+    VulnerabilitySummary(String),
     Occurrence(String),
     NoteOfOccurrence(String),
     UpdateOccurrence(String),
@@ -63,7 +64,11 @@ pub(crate) enum Action {
 /// # Errors
 /// `UNIMPLEMENTED` if that is not served.
 pub(crate) fn asked(call: &Call) -> Result<Asked, ApiError> {
-    let segments: Vec<&str> = call.segments.iter().map(String::as_str).collect();
+    let mut segments: Vec<&str> = call.segments.iter().map(String::as_str).collect();
+    // Notes and occurrences are kept in one place: those of a location are those of the project.
+    if let [_, "locations", _, "notes" | "occurrences", ..] = segments[..] {
+        segments.drain(1..3);
+    }
     if let [project, path @ ..] = &segments[..]
         && !project.is_empty()
     {
@@ -179,6 +184,10 @@ fn action(
         ),
         ("GET", ["occurrences"], None) => (
             Action::Occurrences(p()),
+            "containeranalysis.occurrences.list",
+        ),
+        ("GET", ["occurrences"], Some("vulnerabilitySummary")) => (
+            Action::VulnerabilitySummary(p()),
             "containeranalysis.occurrences.list",
         ),
         ("POST", ["occurrences"], None) => (

@@ -133,6 +133,7 @@ async fn answer(trust: &Trust, call: &Call) -> Result<Value, ApiError> {
         }
         Action::CreateOccurrence(project) => trust.create_occurrence(call, &project).await,
         Action::CreateOccurrences(project) => trust.create_occurrences(call, &project).await,
+        Action::VulnerabilitySummary(project) => trust.vulnerability_summary(call, &project).await,
         Action::Occurrence(name) => trust.occurrence(&name).await,
         Action::NoteOfOccurrence(name) => trust.note_of_occurrence(&name).await,
         Action::UpdateOccurrence(name) => trust.update_occurrence(call, &name).await,

@@ -13,6 +13,7 @@
 mod asked;
 mod attestors;
 mod audit;
+mod batch;
 mod body;
 mod call;
 mod error;
@@ -31,6 +32,7 @@ mod roles;
 mod testing;
 mod trust;
 mod validate;
+mod vulnerabilities;
 
 pub use error::{ApiError, Code};
 pub use filter::{Field, Filter, Test};

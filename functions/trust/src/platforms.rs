@@ -1,5 +1,6 @@
 //! `projects/P/platforms/gke/policies` and `…/cloudRun/policies`.
 
+mod attested;
 mod evaluate;
 mod pods;
 
@@ -144,7 +145,7 @@ fn usable_keys(set: &CheckSet) -> Result<(), ApiError> {
         let Some(CheckKind::SimpleSigningAttestation(check)) = check.kind() else {
             continue;
         };
-        if let Some(unusable) = evaluate::signers(check).unusable_keys().first() {
+        if let Some(unusable) = attested::signers(check).unusable_keys().first() {
             return Err(ApiError::invalid(format!(
                 "public key {} of attestationAuthenticators: {}",
                 unusable.position, unusable.error

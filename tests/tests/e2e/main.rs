@@ -42,3 +42,4 @@ mod support;
 mod terraform;
 mod trust;
 mod trust_kms;
+mod trust_platforms;

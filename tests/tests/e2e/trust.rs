@@ -21,7 +21,7 @@ pub(crate) struct Served {
 }
 
 impl Served {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::in_world(World::new(), &json!({"attestations": ["store"]}))
     }
 
@@ -137,7 +137,7 @@ fn words(words: &[String]) -> Vec<&str> {
     words
 }
 
-fn add_key(served: &Served) -> (KeyPair, String) {
+pub(crate) fn add_key(served: &Served) -> (KeyPair, String) {
     let key = ec_key(served.world.folder(), "P-256");
     let added = served.binauthz(
         &["attestors", "public-keys", "add", "--attestor=ci"],
@@ -149,6 +149,14 @@ fn add_key(served: &Served) -> (KeyPair, String) {
     let id = added["id"].as_str().unwrap().to_owned();
     assert_eq!(id, served.world.key_id(&key.public));
     (key, id)
+}
+
+/// Signs the payload of the image with a key, and stores the attestation; gives back the words that did.
+pub(crate) fn attest_as_gcloud(served: &Served, key: &KeyPair, id: &str) -> Vec<String> {
+    let signature = sign(key, "sha256", Padding::None, &served.payload());
+    let signed = served.attest(&signature, id);
+    served.binauthz(&["attestations", "create", "--validate"], &words(&signed));
+    signed
 }
 
 pub(crate) const NOTE_OF_CI: [&str; 2] = [
@@ -170,7 +178,6 @@ fn a_chain_of_trust_is_set_up_with_gcloud_and_the_gate_judges_by_it() {
     served.require_attestations();
     assert_eq!(served.reason(), "NO_ATTESTATION");
 
-    let payload = served.payload();
     let create = ["attestations", "create", "--validate"];
     let forged = served.attest(&sign(&key, "sha256", Padding::None, b"other"), &id);
     let mut warned = served.gcloud(&["container", "binauthz"]);
@@ -179,8 +186,7 @@ fn a_chain_of_trust_is_set_up_with_gcloud_and_the_gate_judges_by_it() {
     assert!(warned.contains("could not be validated!"), "{warned}");
     assert_eq!(served.reason(), "SIGNATURE_INVALID");
 
-    let signed = served.attest(&sign(&key, "sha256", Padding::None, &payload), &id);
-    served.binauthz(&create, &words(&signed));
+    let signed = attest_as_gcloud(&served, &key, &id);
     let twice = served.refused(&create[..2], &words(&signed));
     assert!(twice.contains("already exists in project"), "{twice}");
     assert_eq!(served.reason(), "ATTESTED");

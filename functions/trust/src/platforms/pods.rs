@@ -45,8 +45,8 @@ pub(super) fn pods(object: &Value) -> Result<Vec<Pod>, ApiError> {
 }
 
 fn collect(object: &Value, node: &Value, depth: usize, pods: &mut Vec<Pod>) {
-    let has_list = |list: &&str| node.get(list).is_some_and(Value::is_array);
-    if CONTAINER_LISTS.iter().any(|list| has_list(&list)) {
+    let is_list = |list: &&str| node.get(*list).is_some_and(Value::is_array);
+    if CONTAINER_LISTS.iter().any(is_list) {
         pods.push(pod(object, node));
     }
     if depth > 0 {
