@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use postern_core::attestor::{Attestor, AttestorName};
-use postern_host::config::{BodyFormat, Config, Output, OutputKind, Signer};
+use postern_host::config::{BodyFormat, Config, Output, OutputKind, SecretReference, Signer};
+use postern_verify::Vault;
 use postern_verify::signer::generate_p256;
 use serde_json::json;
 
@@ -14,10 +15,12 @@ pub(crate) const ATTESTOR: &str = "projects/local/attestors/embedded";
 
 const KEY: &str = "attestor.pem";
 const ATTESTORS: &str = "attestors.json";
+const WRAPPING: &str = "wrapping.key";
 const POLICY: &str = "policy.yaml";
 
 /// Fills what the environment left open with files of the data directory: the database, a software
-/// key with its attestor (made at the first start), `policy.yaml` if it is there, alerts in a file.
+/// key with its attestor and the key that other software keys are encrypted with (both made at the
+/// first start), `policy.yaml` if it is there, alerts in a file.
 pub(crate) fn complete(mut config: Config, data: &Path) -> Result<Config, Failure> {
     std::fs::create_dir_all(data).map_err(|error| cannot(data, &error))?;
     config = with_store(config, data);
@@ -28,6 +31,11 @@ pub(crate) fn complete(mut config: Config, data: &Path) -> Result<Config, Failur
         if config.attestor.signers.is_empty() {
             config.attestor.signers.push(signer(&file(KEY))?);
         }
+    }
+    if config.trust.keys.wrapping_key.is_none() {
+        let path = file(WRAPPING);
+        wrapping_key(Path::new(&path))?;
+        config.trust.keys.wrapping_key = Some(SecretReference(format!("file:{path}")));
     }
     if config.policy.is_none() && data.join(POLICY).exists() {
         config.policy = Some(file(POLICY));
@@ -78,6 +86,15 @@ fn attestor(data: &Path) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(&attestor).map_err(Failure::undetermined)?;
     let path = data.join(ATTESTORS);
     std::fs::write(&path, text).map_err(|error| cannot(&path, &error))
+}
+
+/// Makes the key that software keys are encrypted with, once: with another one, they would be lost.
+fn wrapping_key(path: &Path) -> Result<(), Failure> {
+    if path.exists() {
+        return Ok(());
+    }
+    let key = Vault::generate_wrapping_key().map_err(Failure::undetermined)?;
+    write_secret(path, key.as_bytes())
 }
 
 /// Whoever reaches the loopback listener may sign, for any repository: there is no one else there.

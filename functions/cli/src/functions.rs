@@ -147,7 +147,7 @@ pub(crate) async fn assemble(
                 postern_attestor::router(Arc::new(attestor(config, &adapters, environment).await?)),
                 config.auth.attestor.as_ref(),
             )?,
-            Function::Trust => trust_routes(config, &adapters)?,
+            Function::Trust => trust_routes(config, environment, &adapters)?,
             Function::Auditor => auditor_routes(config, &adapters, &auditor)?,
             // Its one path is that of all.
             Function::Notifier => Router::new(),
@@ -376,9 +376,15 @@ fn sources(
 }
 
 /// What stands in front answers as Google's APIs do, too.
-fn trust_routes(config: &Config, adapters: &Adapters) -> Result<Router, Failure> {
+fn trust_routes(
+    config: &Config,
+    environment: &dyn Environment,
+    adapters: &Adapters,
+) -> Result<Router, Failure> {
     let trust = Trust::new(TrustParts {
         store: Arc::new(adapters.store.clone()),
+        revocations: Arc::new(adapters.store.clone()),
+        vault: postern_wiring::key_vault(config, environment)?,
         owners: config.trust.owners.clone(),
         numbers: config.projects.clone(),
     });

@@ -17,6 +17,7 @@ mod ledger;
 mod resources;
 mod runtime;
 mod sources;
+mod vault;
 
 use std::collections::BTreeMap;
 
@@ -42,6 +43,7 @@ pub use self::resources::{
     OccurrenceWrite, OccurrencesOf, Resource, ResourceStore, ResourceWrite, Wrote,
 };
 pub use self::runtime::{RunningRevision, Runtime, RuntimeState};
+pub use self::vault::{KeyUse, KeyVault, SealedKey};
 use crate::attestor::{Attestor, AttestorName, NoteName};
 use crate::case::{Case, Drill};
 use crate::change::{Change, Lane, Notification};

@@ -32,7 +32,7 @@ pub use output::{
 };
 pub use registry::{Credential, Registry};
 pub use route::{OneOrMore, Route, RouteMatch, Silence};
-pub use trust::Trust;
+pub use trust::{Trust, TrustKeys};
 
 /// The whole configuration. Every key has a default: an empty file is the embedded set-up.
 #[derive(Debug, Clone, Deserialize)]

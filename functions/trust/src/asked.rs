@@ -4,6 +4,8 @@ use postern_core::attestor::{AttestorName, NoteName};
 
 use crate::call::Call;
 use crate::error::{ApiError, Code};
+use crate::kms;
+use crate::platforms;
 
 /// What a call asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,10 +43,19 @@ pub(crate) enum Action {
     Occurrences(String),
     CreateOccurrence(String),
     CreateOccurrences(String),
+    VulnerabilitySummary(String),
     Occurrence(String),
     NoteOfOccurrence(String),
     UpdateOccurrence(String),
     DeleteOccurrence(String),
+    Kms(kms::Action),
+    Platforms(String),
+    PlatformPolicies(String),
+    CreatePlatformPolicy(String),
+    PlatformPolicy(String),
+    ReplacePlatformPolicy(String),
+    DeletePlatformPolicy(String),
+    EvaluateGkePolicy(String),
     IamPolicy,
     SetIamPolicy,
     TestIamPermissions,
@@ -53,11 +64,21 @@ pub(crate) enum Action {
 /// # Errors
 /// `UNIMPLEMENTED` if that is not served.
 pub(crate) fn asked(call: &Call) -> Result<Asked, ApiError> {
-    let segments: Vec<&str> = call.segments.iter().map(String::as_str).collect();
+    let mut segments: Vec<&str> = call.segments.iter().map(String::as_str).collect();
+    // Notes and occurrences are kept in one place: those of a location are those of the project.
+    if let [_, "locations", _, "notes" | "occurrences", ..] = segments[..] {
+        segments.drain(1..3);
+    }
     if let [project, path @ ..] = &segments[..]
         && !project.is_empty()
     {
         let verb = call.verb.as_deref();
+        if call.version == "v1"
+            && let Some(asked) = kms::asked(call.method.as_str(), project, path, verb)
+                .or_else(|| of_platforms(call.method.as_str(), project, path, verb))
+        {
+            return Ok(asked);
+        }
         let found = match verb {
             Some("getIamPolicy" | "setIamPolicy" | "testIamPermissions") => iam(call, path),
             _ => action(call.method.as_str(), project, path, verb),
@@ -165,6 +186,10 @@ fn action(
             Action::Occurrences(p()),
             "containeranalysis.occurrences.list",
         ),
+        ("GET", ["occurrences"], Some("vulnerabilitySummary")) => (
+            Action::VulnerabilitySummary(p()),
+            "containeranalysis.occurrences.list",
+        ),
         ("POST", ["occurrences"], None) => (
             Action::CreateOccurrence(p()),
             "containeranalysis.occurrences.create",
@@ -194,6 +219,41 @@ fn action(
     Some((action, Some(permission.to_owned())))
 }
 
+/// Platform policies, which there are in v1 only. What is asked of them is asked of the project.
+fn of_platforms(method: &str, project: &str, path: &[&str], verb: Option<&str>) -> Option<Asked> {
+    let resource = format!("projects/{project}");
+    let name = |length: usize| format!("{resource}/{}", path[..length].join("/"));
+    let (action, permission) = match (method, path, verb) {
+        ("GET", ["platforms"], None) => (Action::Platforms(project.to_owned()), "list"),
+        (_, ["platforms", platform, "policies", ..], _)
+            if !platforms::PLATFORMS.contains(platform) =>
+        {
+            return None;
+        }
+        ("GET", ["platforms", _, "policies"], None) => (Action::PlatformPolicies(name(2)), "list"),
+        ("POST", ["platforms", _, "policies"], None) => {
+            (Action::CreatePlatformPolicy(name(2)), "create")
+        }
+        ("GET", ["platforms", _, "policies", _], None) => (Action::PlatformPolicy(name(4)), "get"),
+        ("PUT", ["platforms", _, "policies", _], None) => {
+            (Action::ReplacePlatformPolicy(name(4)), "replace")
+        }
+        ("DELETE", ["platforms", _, "policies", _], None) => {
+            (Action::DeletePlatformPolicy(name(4)), "delete")
+        }
+        ("POST", ["platforms", "gke", "policies", _], Some("evaluate")) => {
+            (Action::EvaluateGkePolicy(name(4)), "evaluatePolicy")
+        }
+        _ => return None,
+    };
+    let permission = format!("binaryauthorization.platformPolicies.{permission}");
+    Some(Asked {
+        action,
+        resource,
+        permission: Some(permission),
+    })
+}
+
 /// The IAM methods, alike for everything that has bindings.
 fn iam(call: &Call, path: &[&str]) -> Option<(Action, Option<String>)> {
     let of = match path {
@@ -202,6 +262,8 @@ fn iam(call: &Call, path: &[&str]) -> Option<(Action, Option<String>)> {
         ["attestors", _] => "binaryauthorization.attestors",
         ["notes", _] => "containeranalysis.notes",
         ["occurrences", _] => "containeranalysis.occurrences",
+        ["locations", _, "keyRings", _] => "cloudkms.keyRings",
+        ["locations", _, "keyRings", _, "cryptoKeys", _] => "cloudkms.cryptoKeys",
         _ => return None,
     };
     match (call.method.as_str(), call.verb.as_deref()) {

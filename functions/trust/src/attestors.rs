@@ -28,24 +28,14 @@ impl Trust {
     }
 
     pub(crate) async fn attestors(&self, call: &Call, project: &str) -> Result<Value, ApiError> {
-        let page = call.page()?;
-        let collection = collection_of(project);
-        let stored = self
-            .store()
-            .resources(&collection, &page.after, page.size + 1)
+        let (stored, last) = self
+            .listed_resources(&collection_of(project), &call.page()?)
             .await?;
-        let more = stored.len() > page.size as usize;
-        let mut last = None;
         let mut attestors = Vec::new();
-        for stored in stored.into_iter().take(page.size as usize) {
-            last = Some(stored.name.clone());
+        for stored in stored {
             attestors.push(self.answer(call, stored)?);
         }
-        Ok(listed(
-            "attestors",
-            attestors,
-            last.as_deref().filter(|_| more),
-        ))
+        Ok(listed("attestors", attestors, last.as_deref()))
     }
 
     pub(crate) async fn create_attestor(
@@ -61,14 +51,8 @@ impl Trust {
         if self.store().resource(&name.to_string()).await?.is_some() {
             return Err(ApiError::exists("attestor", &name.to_string()));
         }
-        self.keep(
-            call,
-            attestor,
-            None,
-            "CreateAttestor",
-            "binaryauthorization.attestors.create",
-        )
-        .await
+        let kept = self.pin(attestor, None).await?;
+        self.keep(call, kept, 0, "CreateAttestor", "create").await
     }
 
     pub(crate) async fn update_attestor(
@@ -81,23 +65,17 @@ impl Trust {
         if !is_current(attestor.etag.as_deref(), Some(&stored)) {
             return Err(ApiError::stale(&name.to_string()));
         }
-        let note = &pinned(stored.clone())?
-            .attestor
-            .user_owned_grafeas_note
-            .note_reference;
+        let revision = stored.revision;
+        let before = pinned(stored)?;
+        let note = &before.attestor.user_owned_grafeas_note.note_reference;
         if *note != attestor.user_owned_grafeas_note.note_reference {
             return Err(ApiError::invalid(format!(
                 "the note of {name} is {note} and cannot be changed: create another attestor"
             )));
         }
-        self.keep(
-            call,
-            attestor,
-            Some(stored),
-            "UpdateAttestor",
-            "binaryauthorization.attestors.update",
-        )
-        .await
+        let kept = self.pin(attestor, before.note_created).await?;
+        self.keep(call, kept, revision, "UpdateAttestor", "update")
+            .await
     }
 
     pub(crate) async fn delete_attestor(
@@ -140,42 +118,45 @@ impl Trust {
         with_ids(typed(body)?)
     }
 
-    async fn keep(
+    /// An attestor as it is kept: with the time at which its note was made, as it was when it was first seen.
+    async fn pin(
         &self,
-        call: &Call,
         attestor: Attestor,
-        stored: Option<Resource>,
-        method: &str,
-        permission: &str,
-    ) -> Result<Value, ApiError> {
-        let note_created = match &stored {
-            Some(stored) => pinned(stored.clone())?.note_created,
-            None => None,
-        };
+        note_created: Option<Timestamp>,
+    ) -> Result<PinnedAttestor, ApiError> {
         let note_created = match note_created {
             Some(created) => Some(created),
             None => self.note_created(&attestor).await?,
         };
-        let name = attestor.name.clone();
-        let request = json!({"attestor": attestor});
-        let kept = PinnedAttestor {
-            attestor: Attestor {
-                etag: None,
-                update_time: None,
-                ..attestor
-            },
+        Ok(PinnedAttestor {
+            attestor,
             note_created,
-        };
+        })
+    }
+
+    async fn keep(
+        &self,
+        call: &Call,
+        mut kept: PinnedAttestor,
+        expected: u64,
+        method: &str,
+        permission: &str,
+    ) -> Result<Value, ApiError> {
+        let name = kept.attestor.name.clone();
+        let request = json!({"attestor": kept.attestor});
+        kept.attestor.etag = None;
+        kept.attestor.update_time = None;
         let body =
             serde_json::to_value(&kept).map_err(|error| ApiError::invalid(error.to_string()))?;
         let write = ResourceWrite {
             name: name.to_string(),
             collection: collection_of(&name.project),
-            expected: stored.map_or(0, |stored| stored.revision),
+            expected,
             body: Some(body),
         };
         let method = call.binauthz_method(method);
-        let told = call.told(&method, &name.to_string(), permission, request);
+        let permission = format!("binaryauthorization.attestors.{permission}");
+        let told = call.told(&method, &name.to_string(), &permission, request);
         self.write(vec![write], told).await?;
         self.attestor(call, &name).await
     }
@@ -200,7 +181,8 @@ impl Trust {
         let mut attestor: Map<String, Value> = serde_json::to_value(&attestor)
             .map(fields)
             .map_err(|error| ApiError::invalid(error.to_string()))?;
-        if call.version == "v1alpha2"
+        // The older versions have an older name for it.
+        if call.version != "v1"
             && let Some(note) = attestor.remove("userOwnedGrafeasNote")
         {
             attestor.insert("userOwnedDrydockNote".to_owned(), note);

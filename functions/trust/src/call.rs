@@ -89,6 +89,15 @@ impl Call {
         body::read(&self.body)
     }
 
+    /// The request's JSON, with every key as it came: for what holds other people's objects.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub(crate) fn json(&self) -> Result<Value, ApiError> {
+        serde_json::from_slice(&self.body)
+            .map_err(|error| ApiError::invalid(format!("the request is no JSON: {error}")))
+    }
+
     /// A parameter of the query, in either spelling.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         let plain = |name: &str| name.replace('_', "").to_ascii_lowercase();
@@ -111,12 +120,7 @@ impl Call {
     /// If it is missing, or no id.
     pub(crate) fn id(&self, parameter: &str) -> Result<&str, ApiError> {
         let id = self.parameter(parameter).unwrap_or_default();
-        let is_id = |char: char| char.is_ascii_alphanumeric() || "-_.~".contains(char);
-        if id.is_empty() || id.len() > 255 || !id.chars().all(is_id) {
-            return Err(ApiError::invalid(format!(
-                "{parameter} must be 1 to 255 letters, digits, '-', '_', '.' or '~'"
-            )));
-        }
+        checked_id(parameter, id)?;
         Ok(id)
     }
 
@@ -169,6 +173,21 @@ impl Call {
             principal,
             ip: self.ip.clone(),
             user_agent: self.user_agent.clone(),
+            delta: None,
         }
+    }
+}
+
+/// Whether something can be made under an id; `what` is where the id stands.
+///
+/// # Errors
+/// If it is none.
+pub(crate) fn checked_id(what: &str, id: &str) -> Result<(), ApiError> {
+    let is_id = |char: char| char.is_ascii_alphanumeric() || "-_.~".contains(char);
+    match !id.is_empty() && id.len() <= 255 && id.chars().all(is_id) {
+        true => Ok(()),
+        false => Err(ApiError::invalid(format!(
+            "{what} must be 1 to 255 letters, digits, '-', '_', '.' or '~'"
+        ))),
     }
 }

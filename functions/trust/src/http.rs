@@ -20,6 +20,7 @@ use serde_json::Value;
 use crate::asked::{Action, asked};
 use crate::call::Call;
 use crate::error::{ApiError, Code};
+use crate::platforms::platforms;
 use crate::trust::Trust;
 
 /// The longest request, in bytes: a thousand occurrences.
@@ -132,10 +133,21 @@ async fn answer(trust: &Trust, call: &Call) -> Result<Value, ApiError> {
         }
         Action::CreateOccurrence(project) => trust.create_occurrence(call, &project).await,
         Action::CreateOccurrences(project) => trust.create_occurrences(call, &project).await,
+        Action::VulnerabilitySummary(project) => trust.vulnerability_summary(call, &project).await,
         Action::Occurrence(name) => trust.occurrence(&name).await,
         Action::NoteOfOccurrence(name) => trust.note_of_occurrence(&name).await,
         Action::UpdateOccurrence(name) => trust.update_occurrence(call, &name).await,
         Action::DeleteOccurrence(name) => trust.delete_occurrence(call, &name).await,
+        Action::Kms(action) => trust.kms(call, action).await,
+        Action::Platforms(project) => Ok(platforms(&project)),
+        Action::PlatformPolicies(platform) => trust.platform_policies(call, &platform).await,
+        Action::CreatePlatformPolicy(platform) => {
+            trust.create_platform_policy(call, &platform).await
+        }
+        Action::PlatformPolicy(name) => trust.platform_policy(&name).await,
+        Action::ReplacePlatformPolicy(name) => trust.replace_platform_policy(call, &name).await,
+        Action::DeletePlatformPolicy(name) => trust.delete_platform_policy(call, &name).await,
+        Action::EvaluateGkePolicy(name) => trust.evaluate_gke_policy(call, &name).await,
         Action::IamPolicy => trust.iam_policy(&asked.resource).await,
         Action::SetIamPolicy => {
             let permission = asked.permission.unwrap_or_default();

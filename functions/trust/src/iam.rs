@@ -73,7 +73,7 @@ const fn is_zero(version: &u8) -> bool {
 }
 
 impl Trust {
-    /// Refuses callers whom neither the resource's bindings nor its project's give the permission.
+    /// Refuses callers whom neither the resource's bindings nor those of what it is in give the permission.
     ///
     /// # Errors
     /// `PERMISSION_DENIED`, whether there is such a resource or not; or an outage.
@@ -99,11 +99,8 @@ impl Trust {
         if *who == Who::Local || is_owner {
             return Ok(true);
         }
-        let project = resource.split('/').take(2).collect::<Vec<_>>().join("/");
-        let mut places = vec![resource, &project];
-        places.dedup();
-        for place in places {
-            if let Some(stored) = self.store().resource(&name_of(place)).await? {
+        for place in places(resource) {
+            if let Some(stored) = self.store().resource(&name_of(&place)).await? {
                 let policy: Policy = typed(fields(stored.body))?;
                 let gives = |binding: &Binding| {
                     binding.condition.is_none()
@@ -143,6 +140,10 @@ impl Trust {
         }
         let kept =
             serde_json::to_value(&policy).map_err(|error| ApiError::invalid(error.to_string()))?;
+        let before = match &stored {
+            Some(stored) => typed(fields(stored.body.clone()))?,
+            None => Policy::default(),
+        };
         let request = json!({"resource": resource, "policy": kept});
         let write = ResourceWrite {
             name: name.clone(),
@@ -150,22 +151,25 @@ impl Trust {
             expected: stored.map_or(0, |stored| stored.revision),
             body: Some(kept),
         };
-        let told = call.told(
-            "google.iam.v1.IAMPolicy.SetIamPolicy",
-            resource,
-            permission,
-            request,
-        );
+        // Cloud KMS tells of its methods by their short names.
+        let method = match resource.contains("/keyRings/") {
+            true => "SetIamPolicy",
+            false => "google.iam.v1.IAMPolicy.SetIamPolicy",
+        };
+        let mut told = call.told(method, resource, permission, request);
+        told.delta = Some(delta(&before, &policy));
         self.write(vec![write], told).await?;
         self.iam_policy(resource).await
     }
 
-    /// Bindings are set on what is there: on attestors, notes and occurrences that were made; projects and
+    /// Bindings are set on what is there: on attestors, notes, keys and occurrences that were made; projects and
     /// their policies always are.
     async fn exists(&self, resource: &str) -> Result<(), ApiError> {
         let kind = resource.split('/').nth(2);
         let is_there = match kind {
-            Some("attestors" | "notes") => self.store().resource(resource).await?.is_some(),
+            Some("attestors" | "notes" | "locations") => {
+                self.store().resource(resource).await?.is_some()
+            }
             Some("occurrences") => self.store().occurrence(resource).await?.is_some(),
             _ => true,
         };
@@ -198,6 +202,50 @@ impl Trust {
             false => json!({"permissions": given}),
         })
     }
+}
+
+/// Where bindings for a resource are looked for: at itself, and at what it is in.
+fn places(resource: &str) -> Vec<String> {
+    let segments: Vec<&str> = resource.split('/').collect();
+    let lengths = match segments.get(2) {
+        // Of a key's version: at the key, its ring, the project.
+        Some(&"locations") => [8, 6, 2],
+        _ => [segments.len(), 2, 2],
+    };
+    let within = lengths
+        .into_iter()
+        .filter(|length| *length <= segments.len());
+    let mut places: Vec<String> = within.map(|length| segments[..length].join("/")).collect();
+    places.dedup();
+    places
+}
+
+/// What a new policy has that the old one had not, and the other way round, as audit logs tell it.
+fn delta(before: &Policy, after: &Policy) -> Value {
+    let only_in = |one: &Policy, other: &Policy, action: &str| -> Vec<Value> {
+        let has = |role: &str, member: &str, condition: &Option<Value>| {
+            other.bindings.iter().any(|binding| {
+                binding.role == role
+                    && binding.condition == *condition
+                    && binding.members.contains(member)
+            })
+        };
+        let mut deltas = Vec::new();
+        for binding in &one.bindings {
+            let new = |member: &&String| !has(&binding.role, member, &binding.condition);
+            for member in binding.members.iter().filter(new) {
+                let mut delta = json!({"action": action, "role": binding.role, "member": member});
+                if let Some(condition) = &binding.condition {
+                    delta["condition"] = condition.clone();
+                }
+                deltas.push(delta);
+            }
+        }
+        deltas
+    };
+    let mut deltas = only_in(after, before, "ADD");
+    deltas.extend(only_in(before, after, "REMOVE"));
+    deltas.into()
 }
 
 /// What the store calls a resource's IAM policy.

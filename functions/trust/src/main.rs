@@ -24,6 +24,8 @@ async fn run() -> Result<(), StartError> {
     let store = Adapters::of(&config, &environment).await?.store;
     let trust = Trust::new(TrustParts {
         store: Arc::new(store.clone()),
+        revocations: Arc::new(store.clone()),
+        vault: postern_wiring::key_vault(&config, &environment)?,
         owners: config.trust.owners.clone(),
         numbers: config.projects.clone(),
     });

@@ -4,8 +4,9 @@ use postern_core::attestor::NoteName;
 use postern_core::ports::{Resource, ResourceWrite};
 use serde_json::{Map, Value, json};
 
+use crate::batch::Batch;
 use crate::body::{fields, read_mask};
-use crate::call::Call;
+use crate::call::{Call, checked_id};
 use crate::error::ApiError;
 use crate::filter::Filter;
 use crate::page::{gathered, listed};
@@ -40,6 +41,12 @@ const FIELDS: [&str; 9] = [
     "shortDescription",
     "updateTime",
 ];
+
+const BATCH: Batch = Batch {
+    of: "notes",
+    method: "BatchCreateNotes",
+    permission: "containeranalysis.notes.create",
+};
 
 impl Trust {
     pub(crate) async fn note(&self, name: &NoteName) -> Result<Value, ApiError> {
@@ -86,33 +93,21 @@ impl Trust {
     }
 
     pub(crate) async fn create_notes(&self, call: &Call, project: &str) -> Result<Value, ApiError> {
-        let asked = call.body()?.remove("notes").map(fields).unwrap_or_default();
-        if asked.is_empty() || asked.len() > 1000 {
-            return Err(ApiError::invalid("notes must have 1 to 1000 notes"));
-        }
+        let asked = fields(BATCH.asked(call)?);
         let (mut writes, mut names) = (Vec::new(), Vec::new());
         for (id, note) in asked.clone() {
             let name = NoteName {
                 project: project.to_owned(),
                 id,
             };
-            name.to_string()
-                .parse::<NoteName>()
-                .map_err(|error| ApiError::invalid(error.to_string()))?;
+            checked_id("the id of a note", &name.id)?;
             if self.store().resource(&name.to_string()).await?.is_some() {
                 return Err(ApiError::exists("note", &name.to_string()));
             }
             writes.push(write(&name, 0, Some(checked(fields(note))?)));
             names.push(name);
         }
-        let parent = format!("projects/{project}");
-        let request = json!({"parent": parent, "notes": asked});
-        let told = call.told(
-            "grafeas.v1.Grafeas.BatchCreateNotes",
-            &format!("{parent}/notes/"),
-            "containeranalysis.notes.create",
-            request,
-        );
+        let told = BATCH.told(call, project, asked.into());
         self.write(writes, told).await?;
         let mut notes = Vec::new();
         for name in names {

@@ -8,6 +8,7 @@ use postern_core::ports::{OccurrenceWrite, OccurrencesOf};
 use serde_json::{Map, Value, json};
 use ulid::Ulid;
 
+use crate::batch::Batch;
 use crate::body::{fields, read_mask};
 use crate::call::Call;
 use crate::error::ApiError;
@@ -29,6 +30,12 @@ const FIELDS: [&str; 8] = [
 ];
 
 const CREATE: &str = "containeranalysis.occurrences.create";
+
+const BATCH: Batch = Batch {
+    of: "occurrences",
+    method: "BatchCreateOccurrences",
+    permission: CREATE,
+};
 
 impl Trust {
     pub(crate) async fn occurrence(&self, name: &str) -> Result<Value, ApiError> {
@@ -74,31 +81,16 @@ impl Trust {
         call: &Call,
         project: &str,
     ) -> Result<Value, ApiError> {
-        let asked = call.body()?.remove("occurrences");
-        let asked = asked
-            .and_then(|asked| asked.as_array().cloned())
-            .unwrap_or_default();
-        if asked.is_empty() || asked.len() > 1000 {
-            return Err(ApiError::invalid(
-                "occurrences must have 1 to 1000 occurrences",
-            ));
-        }
+        let asked = BATCH.asked(call)?;
         let mut writes = Vec::new();
-        for occurrence in asked {
+        for occurrence in asked.as_array().cloned().unwrap_or_default() {
             writes.push(self.read_new(call, project, fields(occurrence)).await?);
         }
         let answer: Vec<Value> = writes
             .iter()
             .filter_map(|write| write.body.clone())
             .collect();
-        let parent = format!("projects/{project}");
-        let request = json!({"parent": parent, "occurrences": answer});
-        let told = call.told(
-            "grafeas.v1.Grafeas.BatchCreateOccurrences",
-            &format!("{parent}/occurrences/"),
-            CREATE,
-            request,
-        );
+        let told = BATCH.told(call, project, answer.clone().into());
         self.write_occurrences(writes, told).await?;
         Ok(json!({"occurrences": answer}))
     }
@@ -193,6 +185,7 @@ impl Trust {
         for (key, value) in [
             ("name", name.clone()),
             ("kind", kind.to_owned()),
+            ("noteName", note.to_string()),
             ("createTime", now.to_string()),
             ("updateTime", now.to_string()),
         ] {
@@ -225,6 +218,17 @@ fn note_in(occurrence: &Map<String, Value>) -> Result<NoteName, ApiError> {
         .get("noteName")
         .and_then(Value::as_str)
         .unwrap_or_default();
-    name.parse()
+    without_location(name)
+        .parse()
         .map_err(|error| ApiError::invalid(format!("noteName: {error}")))
+}
+
+/// There is one store for all locations: `projects/P/locations/L/notes/N` is `projects/P/notes/N`.
+fn without_location(name: &str) -> String {
+    match name.split('/').collect::<Vec<_>>()[..] {
+        ["projects", project, "locations", _, "notes", id] => {
+            format!("projects/{project}/notes/{id}")
+        }
+        _ => name.to_owned(),
+    }
 }

@@ -9,8 +9,9 @@ use crate::error::ApiError;
 use crate::trust::Trust;
 
 /// The services that are served here, or by what stands beside this function.
-const SERVICES: [&str; 5] = [
+const SERVICES: [&str; 6] = [
     "binaryauthorization.googleapis.com",
+    "cloudkms.googleapis.com",
     "cloudresourcemanager.googleapis.com",
     "containeranalysis.googleapis.com",
     "run.googleapis.com",

@@ -16,6 +16,12 @@ const ROLES: &[Role] = &[
     Role {
         name: "roles/editor",
         permissions: &[
+            "binaryauthorization.platformPolicies.create",
+            "binaryauthorization.platformPolicies.delete",
+            "binaryauthorization.platformPolicies.evaluatePolicy",
+            "binaryauthorization.platformPolicies.get",
+            "binaryauthorization.platformPolicies.list",
+            "binaryauthorization.platformPolicies.replace",
             "binaryauthorization.attestors.create",
             "binaryauthorization.attestors.delete",
             "binaryauthorization.attestors.get",
@@ -24,6 +30,21 @@ const ROLES: &[Role] = &[
             "binaryauthorization.attestors.verifyImageAttested",
             "binaryauthorization.policy.get",
             "binaryauthorization.policy.update",
+            "cloudkms.cryptoKeyVersions.create",
+            "cloudkms.cryptoKeyVersions.destroy",
+            "cloudkms.cryptoKeyVersions.get",
+            "cloudkms.cryptoKeyVersions.list",
+            "cloudkms.cryptoKeyVersions.restore",
+            "cloudkms.cryptoKeyVersions.update",
+            "cloudkms.cryptoKeys.create",
+            "cloudkms.cryptoKeys.get",
+            "cloudkms.cryptoKeys.list",
+            "cloudkms.cryptoKeys.update",
+            "cloudkms.keyRings.create",
+            "cloudkms.keyRings.get",
+            "cloudkms.keyRings.list",
+            "cloudkms.locations.get",
+            "cloudkms.locations.list",
             "containeranalysis.notes.attachOccurrence",
             "containeranalysis.notes.create",
             "containeranalysis.notes.delete",
@@ -44,9 +65,19 @@ const ROLES: &[Role] = &[
     Role {
         name: "roles/viewer",
         permissions: &[
+            "binaryauthorization.platformPolicies.get",
+            "binaryauthorization.platformPolicies.list",
             "binaryauthorization.attestors.get",
             "binaryauthorization.attestors.list",
             "binaryauthorization.policy.get",
+            "cloudkms.cryptoKeyVersions.get",
+            "cloudkms.cryptoKeyVersions.list",
+            "cloudkms.cryptoKeys.get",
+            "cloudkms.cryptoKeys.list",
+            "cloudkms.keyRings.get",
+            "cloudkms.keyRings.list",
+            "cloudkms.locations.get",
+            "cloudkms.locations.list",
             "containeranalysis.notes.get",
             "containeranalysis.notes.list",
             "containeranalysis.occurrences.get",
@@ -58,18 +89,39 @@ const ROLES: &[Role] = &[
     },
     Role {
         name: "roles/binaryauthorization.policyAdmin",
-        permissions: &["binaryauthorization.policy.*"],
+        permissions: &[
+            "binaryauthorization.platformPolicies.*",
+            "binaryauthorization.policy.*",
+        ],
     },
     Role {
         name: "roles/binaryauthorization.policyEditor",
         permissions: &[
+            "binaryauthorization.platformPolicies.create",
+            "binaryauthorization.platformPolicies.delete",
+            "binaryauthorization.platformPolicies.evaluatePolicy",
+            "binaryauthorization.platformPolicies.get",
+            "binaryauthorization.platformPolicies.list",
+            "binaryauthorization.platformPolicies.replace",
             "binaryauthorization.policy.get",
             "binaryauthorization.policy.update",
         ],
     },
     Role {
+        name: "roles/binaryauthorization.policyEvaluator",
+        permissions: &[
+            "binaryauthorization.platformPolicies.evaluatePolicy",
+            "binaryauthorization.platformPolicies.get",
+            "binaryauthorization.platformPolicies.list",
+        ],
+    },
+    Role {
         name: "roles/binaryauthorization.policyViewer",
-        permissions: &["binaryauthorization.policy.get"],
+        permissions: &[
+            "binaryauthorization.platformPolicies.get",
+            "binaryauthorization.platformPolicies.list",
+            "binaryauthorization.policy.get",
+        ],
     },
     Role {
         name: "roles/binaryauthorization.attestorsAdmin",
@@ -99,6 +151,86 @@ const ROLES: &[Role] = &[
         permissions: &[
             "binaryauthorization.attestors.get",
             "binaryauthorization.attestors.list",
+        ],
+    },
+    Role {
+        name: "roles/cloudkms.admin",
+        permissions: &[
+            "cloudkms.cryptoKeyVersions.create",
+            "cloudkms.cryptoKeyVersions.destroy",
+            "cloudkms.cryptoKeyVersions.get",
+            "cloudkms.cryptoKeyVersions.list",
+            "cloudkms.cryptoKeyVersions.restore",
+            "cloudkms.cryptoKeyVersions.update",
+            "cloudkms.cryptoKeys.*",
+            "cloudkms.keyRings.*",
+            "cloudkms.locations.get",
+            "cloudkms.locations.list",
+            "resourcemanager.projects.get",
+        ],
+    },
+    Role {
+        name: "roles/cloudkms.cryptoOperator",
+        permissions: &[
+            "cloudkms.cryptoKeyVersions.useToSign",
+            "cloudkms.cryptoKeyVersions.useToVerify",
+            "cloudkms.cryptoKeyVersions.viewPublicKey",
+            "cloudkms.locations.get",
+            "cloudkms.locations.list",
+            "resourcemanager.projects.get",
+        ],
+    },
+    Role {
+        name: "roles/cloudkms.publicKeyViewer",
+        permissions: &[
+            "cloudkms.cryptoKeyVersions.viewPublicKey",
+            "cloudkms.locations.get",
+            "cloudkms.locations.list",
+            "resourcemanager.projects.get",
+        ],
+    },
+    Role {
+        name: "roles/cloudkms.signer",
+        permissions: &[
+            "cloudkms.cryptoKeyVersions.useToSign",
+            "cloudkms.locations.get",
+            "cloudkms.locations.list",
+            "resourcemanager.projects.get",
+        ],
+    },
+    Role {
+        name: "roles/cloudkms.signerVerifier",
+        permissions: &[
+            "cloudkms.cryptoKeyVersions.useToSign",
+            "cloudkms.cryptoKeyVersions.useToVerify",
+            "cloudkms.cryptoKeyVersions.viewPublicKey",
+            "cloudkms.locations.get",
+            "cloudkms.locations.list",
+            "resourcemanager.projects.get",
+        ],
+    },
+    Role {
+        name: "roles/cloudkms.verifier",
+        permissions: &[
+            "cloudkms.cryptoKeyVersions.useToVerify",
+            "cloudkms.cryptoKeyVersions.viewPublicKey",
+            "cloudkms.locations.get",
+            "cloudkms.locations.list",
+            "resourcemanager.projects.get",
+        ],
+    },
+    Role {
+        name: "roles/cloudkms.viewer",
+        permissions: &[
+            "cloudkms.cryptoKeyVersions.get",
+            "cloudkms.cryptoKeyVersions.list",
+            "cloudkms.cryptoKeys.get",
+            "cloudkms.cryptoKeys.list",
+            "cloudkms.keyRings.get",
+            "cloudkms.keyRings.list",
+            "cloudkms.locations.get",
+            "cloudkms.locations.list",
+            "resourcemanager.projects.get",
         ],
     },
     Role {
@@ -197,6 +329,20 @@ mod tests {
             "roles/binaryauthorization.policyAdmin",
             "binaryauthorization.policy.setIamPolicy"
         ));
+    }
+
+    #[test]
+    fn who_administers_keys_does_not_sign_with_them() {
+        let sign = "cloudkms.cryptoKeyVersions.useToSign";
+        for signs in ["signer", "signerVerifier", "cryptoOperator"] {
+            assert!(gives(&format!("roles/cloudkms.{signs}"), sign), "{signs}");
+        }
+        for role in ["cloudkms.admin", "cloudkms.verifier", "editor", "viewer"] {
+            assert!(!gives(&format!("roles/{role}"), sign), "{role}");
+        }
+        let open = "cloudkms.cryptoKeys.setIamPolicy";
+        assert!(gives("roles/cloudkms.admin", open));
+        assert!(!gives("roles/editor", open));
     }
 
     #[test]

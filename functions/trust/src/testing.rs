@@ -11,9 +11,12 @@ use jiff::Timestamp;
 use postern_core::decision::Caller;
 use postern_core::entry::Entry;
 use postern_core::ports::{
-    OccurrenceWrite, OccurrencesOf, Resource, ResourceStore, ResourceWrite, Unavailable, Wrote,
+    KeyUse, KeyVault, OccurrenceWrite, OccurrencesOf, Resource, ResourceStore, ResourceWrite,
+    RevocationList, SealedKey, Unavailable, Wrote,
 };
+use postern_core::revocation::Revocations;
 use postern_host::auth::Identity;
+use postern_verify::Vault;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
@@ -25,6 +28,7 @@ pub(crate) struct Kept {
     occurrences: BTreeMap<String, Value>,
     pub(crate) entries: Vec<Entry>,
     pub(crate) outage: bool,
+    pub(crate) revocations: Revocations,
 }
 
 #[derive(Default)]
@@ -33,6 +37,16 @@ pub(crate) struct MemoryStore(Mutex<Kept>);
 impl MemoryStore {
     pub(crate) fn with<T>(&self, look: impl FnOnce(&mut Kept) -> T) -> T {
         look(&mut self.0.lock().unwrap())
+    }
+
+    /// What is kept of all resources, as text.
+    pub(crate) fn bodies(&self) -> String {
+        self.with(|kept| {
+            let bodies = kept.resources.values();
+            bodies
+                .map(|(_, resource)| resource.body.to_string())
+                .collect()
+        })
     }
 
     fn read<T>(&self, read: impl FnOnce(&mut Kept) -> T) -> Result<T, Unavailable> {
@@ -147,31 +161,75 @@ impl ResourceStore for MemoryStore {
     }
 }
 
+#[async_trait]
+impl RevocationList for MemoryStore {
+    async fn revocations(&self) -> Result<Revocations, Unavailable> {
+        self.read(|kept| kept.revocations.clone())
+    }
+}
+
+/// The vault as it is, without threads of its own.
+struct TestVault(Vault);
+
+#[async_trait]
+impl KeyVault for TestVault {
+    async fn make(&self, key: KeyUse<'_>) -> Result<SealedKey, Unavailable> {
+        let made = self.0.make(key);
+        made.map_err(|error| Unavailable::permanent("vault", error))
+    }
+
+    async fn sign(
+        &self,
+        key: KeyUse<'_>,
+        sealed: &SealedKey,
+        digest: &[u8],
+    ) -> Result<Vec<u8>, Unavailable> {
+        let signed = self.0.sign(key, sealed, digest);
+        signed.map_err(|error| Unavailable::permanent("vault", error))
+    }
+}
+
 /// The function over a store in memory, with `user:owner@example.com` as its owner.
 pub(crate) struct World {
     pub(crate) store: Arc<MemoryStore>,
     trust: Arc<Trust>,
+    clock: Arc<Mutex<Timestamp>>,
 }
 
 impl World {
     pub(crate) fn new() -> Self {
+        let vault = Vault::new(&"0123456789abcdef".repeat(4)).unwrap();
+        Self::with_vault(Some(Arc::new(TestVault(vault))))
+    }
+
+    pub(crate) fn with_vault(vault: Option<Arc<dyn KeyVault>>) -> Self {
         let store = Arc::new(MemoryStore::default());
-        let clock = Mutex::new("2026-01-02T03:04:05Z".parse::<Timestamp>().unwrap());
+        let start = "2026-01-02T03:04:05Z".parse::<Timestamp>().unwrap();
+        let clock = Arc::new(Mutex::new(start));
+        let ticking = Arc::clone(&clock);
         let parts = TrustParts {
             store: store.clone(),
+            vault,
+            revocations: store.clone(),
             owners: vec!["user:owner@example.com".to_owned()],
             numbers: Default::default(),
         };
         // Every look at the clock is a second later.
         let trust = Trust::new(parts).with_clock(move || {
-            let mut now = clock.lock().unwrap();
+            let mut now = ticking.lock().unwrap();
             *now += jiff::SignedDuration::from_secs(1);
             *now
         });
         Self {
             store,
             trust: Arc::new(trust),
+            clock,
         }
+    }
+
+    /// Lets so many days pass.
+    pub(crate) fn pass_days(&self, days: i64) {
+        *self.clock.lock().unwrap() += jiff::SignedDuration::from_hours(24 * days);
     }
 
     /// A call by whoever reaches the listener on loopback.

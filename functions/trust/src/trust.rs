@@ -6,16 +6,24 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
 use postern_core::attestor::ProjectNumbers;
-use postern_core::ports::{OccurrenceWrite, Resource, ResourceStore, ResourceWrite, Wrote};
+use postern_core::ports::{
+    KeyVault, OccurrenceWrite, Resource, ResourceStore, ResourceWrite, RevocationList, Wrote,
+};
+use postern_core::revocation::Revocations;
 use sha2::{Digest as _, Sha256};
 
 use crate::audit::Told;
 use crate::error::ApiError;
+use crate::page::Page;
 
 /// What the function is made of.
 pub struct TrustParts {
     /// Where the trust chain is kept.
     pub store: Arc<dyn ResourceStore>,
+    /// What makes software keys and signs with them; without one there are none.
+    pub vault: Option<Arc<dyn KeyVault>>,
+    /// What was revoked counts for nothing.
+    pub revocations: Arc<dyn RevocationList>,
     /// Members who may do everything, such as `user:alice@example.com`: somebody has to write the first
     /// binding.
     pub owners: Vec<String>,
@@ -51,12 +59,20 @@ impl Trust {
         self.parts.store.as_ref()
     }
 
+    pub(crate) fn vault(&self) -> Option<&dyn KeyVault> {
+        self.parts.vault.as_deref()
+    }
+
     pub(crate) fn owners(&self) -> &[String] {
         &self.parts.owners
     }
 
     pub(crate) fn numbers(&self) -> &ProjectNumbers {
         &self.parts.numbers
+    }
+
+    pub(crate) async fn revocations(&self) -> Result<Revocations, ApiError> {
+        Ok(self.parts.revocations.revocations().await?)
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -70,6 +86,23 @@ impl Trust {
         }
         let known = self.parts.numbers.0.get(project);
         known.copied().unwrap_or_else(|| made_up_number(project))
+    }
+
+    /// A page of a collection, and the name behind which there is more.
+    pub(crate) async fn listed_resources(
+        &self,
+        collection: &str,
+        page: &Page,
+    ) -> Result<(Vec<Resource>, Option<String>), ApiError> {
+        let resources = self
+            .store()
+            .resources(collection, &page.after, page.size + 1);
+        let mut resources = resources.await?;
+        let more = resources.len() > page.size as usize;
+        resources.truncate(page.size as usize);
+        let last = resources.last().filter(|_| more);
+        let last = last.map(|resource| resource.name.clone());
+        Ok((resources, last))
     }
 
     /// Writes resources together with what is told of it.

@@ -35,7 +35,10 @@ impl Trust {
         let attestor = pinned(self.stored_attestor(name).await?)?;
         let denial = match self.wrong_note(&attestor).await? {
             Some(reason) => Some(reason),
-            None => denial(&attestor, asked, self.now(), self.numbers()),
+            None => {
+                let revocations = self.revocations().await?;
+                denial(&attestor, asked, self.now(), self.numbers(), &revocations)
+            }
         };
         Ok(match denial {
             None => json!({"result": "VERIFIED"}),
@@ -57,6 +60,7 @@ fn denial(
     asked: Asked,
     now: Timestamp,
     projects: &ProjectNumbers,
+    revocations: &Revocations,
 ) -> Option<String> {
     let image = match ImageReference::parse_artifact_url(&asked.occurrence_resource_uri) {
         Ok(image) => image,
@@ -87,7 +91,7 @@ fn denial(
     let terms = Terms {
         compare_repository: false,
         projects,
-        revocations: &Revocations::default(),
+        revocations,
         at: now,
         cache: None,
     };

@@ -6,6 +6,7 @@
 //!   met. A signature is checked over the stored bytes before they are parsed.
 //! * [`EvidenceCache`] is where a caller may keep what became of one blob.
 //! * [`signer`] makes signatures with keys that are held in software.
+//! * [`Vault`] makes such keys, and seals them for whoever keeps them.
 //!
 //! aws-lc-rs does the arithmetic of PKIX keys; OpenPGP (feature `pgp`) is rPGP's.
 
@@ -22,6 +23,7 @@ mod pgp;
 mod pkix;
 mod reasons;
 pub mod signer;
+mod vault;
 
 pub use attestation::{
     Found, MAX_PAYLOAD, MAX_SIGNATURE, MAX_VERIFICATIONS, Subject, Terms, verify_attestor,
@@ -35,3 +37,4 @@ pub use note::{Author, NoteKey};
 #[cfg(feature = "pgp")]
 pub use pgp::PgpKey;
 pub use pkix::PkixKey;
+pub use vault::{Vault, VaultError};

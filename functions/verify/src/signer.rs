@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::pem;
 
+pub(crate) use pkix::PrivateKey;
 pub use pkix::generate_p256;
 
 /// Why a text is no key to sign with.

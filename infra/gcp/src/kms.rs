@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use postern_core::attestor::{Attestor, PkixPublicKey, SignatureAlgorithm};
 use postern_core::bytes::Base64;
+use postern_core::checksum::{crc32c, is_of};
 use postern_core::ports::{SignerKey, Unavailable};
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,6 @@ use tokio::sync::OnceCell;
 use self::signer::By;
 use crate::access_token::GoogleCredentials;
 use crate::api::{Api, Call};
-use crate::checksum::{crc32c, is_of};
 use crate::endpoint::Endpoint;
 use crate::resource::Access;
 

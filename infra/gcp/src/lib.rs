@@ -7,7 +7,6 @@
 
 mod access_token;
 mod api;
-mod checksum;
 mod endpoint;
 mod estate;
 mod identity_token;

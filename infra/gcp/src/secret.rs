@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use postern_core::checksum::is_of;
 use postern_core::ports::Unavailable;
 use reqwest::Method;
 use serde::Deserialize;
 
 use crate::access_token::GoogleCredentials;
 use crate::api::{Api, Call, CallError};
-use crate::checksum::is_of;
 use crate::endpoint::Endpoint;
 use crate::resource::{Access, is_word};
 

@@ -42,3 +42,5 @@ mod store;
 mod support;
 mod terraform;
 mod trust;
+mod trust_kms;
+mod trust_platforms;

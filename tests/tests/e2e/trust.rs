@@ -15,17 +15,17 @@ use crate::support::{DIGEST, IMAGE, Process, World, http, ours};
 const OF_CI: [&str; 2] = ["--attestor=ci", "--attestor-project=demo-project"];
 
 /// `postern serve` in an empty folder, and `gcloud` pointed at it.
-struct Served {
-    world: World,
-    server: Process,
+pub(crate) struct Served {
+    pub(crate) world: World,
+    pub(crate) server: Process,
 }
 
 impl Served {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::in_world(World::new(), &json!({"attestations": ["store"]}))
     }
 
-    fn in_world(world: World, config: &Value) -> Self {
+    pub(crate) fn in_world(world: World, config: &Value) -> Self {
         world.write("postern.json", config.to_string());
         let mut command = ours("postern");
         command
@@ -38,7 +38,7 @@ impl Served {
         }
     }
 
-    fn gcloud(&self, words: &[&str]) -> Command {
+    pub(crate) fn gcloud(&self, words: &[&str]) -> Command {
         let mut command = Command::new("gcloud");
         command
             .current_dir(self.world.folder())
@@ -51,6 +51,7 @@ impl Served {
             .args(words);
         for api in [
             "BINARYAUTHORIZATION",
+            "CLOUDKMS",
             "CONTAINERANALYSIS",
             "CLOUDRESOURCEMANAGER",
             "SERVICEUSAGE",
@@ -64,31 +65,31 @@ impl Served {
     }
 
     /// What `gcloud container binauthz …` prints as JSON.
-    fn binauthz(&self, words: &[&str], further: &[&str]) -> Value {
+    pub(crate) fn binauthz(&self, words: &[&str], further: &[&str]) -> Value {
         let mut command = self.gcloud(&["container", "binauthz"]);
         let printed = postern_tests::run(command.args(words).args(further).arg("--format=json"));
         serde_json::from_slice(&printed).unwrap_or_default()
     }
 
     /// What `gcloud container binauthz …` says when it fails.
-    fn refused(&self, words: &[&str], further: &[&str]) -> String {
+    pub(crate) fn refused(&self, words: &[&str], further: &[&str]) -> String {
         let mut command = self.gcloud(&["container", "binauthz"]);
         let output = postern_tests::output(command.args(words).args(further));
         assert_eq!(output.status.code(), Some(1), "{words:?}");
         String::from_utf8(output.stderr).unwrap()
     }
 
-    fn make_note(&self) {
+    pub(crate) fn make_note(&self) {
         let note = json!({"attestation": {"hint": {"human_readable_name": "built by CI"}}});
         let path = "/v1/projects/demo-project/notes/?noteId=ci-note";
         assert_eq!(self.post(path, None, &note).status, 200);
     }
 
-    fn post(&self, path: &str, token: Option<&str>, body: &Value) -> http::Answer {
+    pub(crate) fn post(&self, path: &str, token: Option<&str>, body: &Value) -> http::Answer {
         http::post(self.server.address(), path, token, body)
     }
 
-    fn require_attestations(&self) {
+    pub(crate) fn require_attestations(&self) {
         let policy = json!({
             "name": "projects/demo-project/policy",
             "defaultAdmissionRule": {
@@ -102,7 +103,7 @@ impl Served {
     }
 
     /// Why the gate lets the image go to Cloud Run, or does not.
-    fn reason(&self) -> String {
+    pub(crate) fn reason(&self) -> String {
         let request = json!({
             "images": [IMAGE],
             "target": "cloud-run:demo-project/us-central1/web",
@@ -136,7 +137,7 @@ fn words(words: &[String]) -> Vec<&str> {
     words
 }
 
-fn add_key(served: &Served) -> (KeyPair, String) {
+pub(crate) fn add_key(served: &Served) -> (KeyPair, String) {
     let key = ec_key(served.world.folder(), "P-256");
     let added = served.binauthz(
         &["attestors", "public-keys", "add", "--attestor=ci"],
@@ -150,7 +151,15 @@ fn add_key(served: &Served) -> (KeyPair, String) {
     (key, id)
 }
 
-const NOTE_OF_CI: [&str; 2] = [
+/// Signs the payload of the image with a key, and stores the attestation; gives back the words that did.
+pub(crate) fn attest_as_gcloud(served: &Served, key: &KeyPair, id: &str) -> Vec<String> {
+    let signature = sign(key, "sha256", Padding::None, &served.payload());
+    let signed = served.attest(&signature, id);
+    served.binauthz(&["attestations", "create", "--validate"], &words(&signed));
+    signed
+}
+
+pub(crate) const NOTE_OF_CI: [&str; 2] = [
     "--attestation-authority-note=ci-note",
     "--attestation-authority-note-project=demo-project",
 ];
@@ -169,7 +178,6 @@ fn a_chain_of_trust_is_set_up_with_gcloud_and_the_gate_judges_by_it() {
     served.require_attestations();
     assert_eq!(served.reason(), "NO_ATTESTATION");
 
-    let payload = served.payload();
     let create = ["attestations", "create", "--validate"];
     let forged = served.attest(&sign(&key, "sha256", Padding::None, b"other"), &id);
     let mut warned = served.gcloud(&["container", "binauthz"]);
@@ -178,8 +186,7 @@ fn a_chain_of_trust_is_set_up_with_gcloud_and_the_gate_judges_by_it() {
     assert!(warned.contains("could not be validated!"), "{warned}");
     assert_eq!(served.reason(), "SIGNATURE_INVALID");
 
-    let signed = served.attest(&sign(&key, "sha256", Padding::None, &payload), &id);
-    served.binauthz(&create, &words(&signed));
+    let signed = attest_as_gcloud(&served, &key, &id);
     let twice = served.refused(&create[..2], &words(&signed));
     assert!(twice.contains("already exists in project"), "{twice}");
     assert_eq!(served.reason(), "ATTESTED");

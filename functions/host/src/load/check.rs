@@ -40,6 +40,10 @@ pub(super) fn check(
     forward::check(config, &mut findings);
     signers(config, &mut findings);
     ledger(config, environment, &mut findings);
+    if let Some(wrapping) = &config.trust.keys.wrapping_key {
+        let place = at("trust").key("keys").key("wrappingKey");
+        secret(wrapping, place, environment, &mut findings);
+    }
     aws::check(&config.aws, &mut findings);
     access::check(&config.auth, platform, &mut findings);
     registries::check(&config.registries, environment, &mut findings);

@@ -221,13 +221,12 @@ async fn keys_get_their_ids_and_what_is_no_key_is_refused() {
         assert_eq!(status, "INVALID_ARGUMENT");
         assert!(message.contains(said), "{message}");
     }
-    let alpha = world
-        .done("GET", "/v1alpha2/projects/shop/attestors/ci", &Value::Null)
-        .await;
-    assert_eq!(
-        alpha["userOwnedDrydockNote"]["noteReference"],
-        "projects/shop/notes/ci"
-    );
+    for version in ["v1beta1", "v1alpha2"] {
+        let path = format!("/{version}/projects/shop/attestors/ci");
+        let older = world.done("GET", &path, &Value::Null).await;
+        let note = &older["userOwnedDrydockNote"]["noteReference"];
+        assert_eq!(note, "projects/shop/notes/ci", "{version}");
+    }
 }
 
 #[tokio::test]

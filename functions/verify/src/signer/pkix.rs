@@ -1,8 +1,9 @@
 //! ECDSA and RSA keys in memory. aws-lc-rs holds them and does the arithmetic.
 
-use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
+use aws_lc_rs::digest::{self, Digest};
+use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
+use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
 use aws_lc_rs::signature::{self, EcdsaKeyPair, EcdsaSigningAlgorithm, KeyPair as _, RsaEncoding};
 use der::Decode as _;
 use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
@@ -14,7 +15,7 @@ use crate::pem;
 use crate::pkix::KeyKind;
 
 /// A private key and the algorithm that it signs by.
-pub(super) struct PrivateKey {
+pub(crate) struct PrivateKey {
     pair: Pair,
     algorithm: SignatureAlgorithm,
 }
@@ -51,11 +52,36 @@ impl PrivateKey {
         }
     }
 
+    /// A new key for an algorithm.
+    ///
+    /// # Errors
+    /// If the system has no randomness.
+    pub(crate) fn generate(algorithm: SignatureAlgorithm) -> Result<Self, SignerError> {
+        let failed = |_| SignerError::Signing("no key could be generated".to_owned());
+        let pair = match KeyKind::of_algorithm(algorithm) {
+            KeyKind::Rsa(bits) => Pair::Rsa(RsaKeyPair::generate(rsa_size(bits)?).map_err(failed)?),
+            kind => Pair::Ecdsa(EcdsaKeyPair::generate(ecdsa(kind)?.1).map_err(failed)?),
+        };
+        Ok(Self { pair, algorithm })
+    }
+
+    /// The key in DER (PKCS#8).
+    pub(crate) fn pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, SignerError> {
+        let failed = |_| SignerError::Unusable("it cannot be written".to_owned());
+        Ok(Zeroizing::new(match &self.pair {
+            Pair::Ecdsa(pair) => pair.to_pkcs8v1().map_err(failed)?.as_ref().to_vec(),
+            Pair::Rsa(pair) => {
+                let pkcs8: Pkcs8V1Der<'_> = pair.as_der().map_err(failed)?;
+                pkcs8.as_ref().to_vec()
+            }
+        }))
+    }
+
     pub(super) const fn algorithm(&self) -> SignatureAlgorithm {
         self.algorithm
     }
 
-    pub(super) fn with_algorithm(self, algorithm: SignatureAlgorithm) -> Result<Self, SignerError> {
+    pub(crate) fn with_algorithm(self, algorithm: SignatureAlgorithm) -> Result<Self, SignerError> {
         let kind = KeyKind::of_algorithm(self.algorithm);
         if KeyKind::of_algorithm(algorithm) != kind {
             let found = kind.to_string();
@@ -64,7 +90,7 @@ impl PrivateKey {
         Ok(Self { algorithm, ..self })
     }
 
-    pub(super) fn public_pem(&self) -> Result<String, SignerError> {
+    pub(crate) fn public_pem(&self) -> Result<String, SignerError> {
         let spki: PublicKeyX509Der<'_> = match &self.pair {
             Pair::Ecdsa(pair) => pair.public_key().as_der(),
             Pair::Rsa(pair) => pair.public_key().as_der(),
@@ -95,7 +121,33 @@ impl PrivateKey {
         }
     }
 
-    fn from_pkcs8(pkcs8: &[u8]) -> Result<Self, SignerError> {
+    /// Signs what has this digest.
+    ///
+    /// # Errors
+    /// If it is none of the algorithm's hash.
+    pub(crate) fn sign_digest(&self, digest: &[u8]) -> Result<Vec<u8>, SignerError> {
+        let digest = Digest::import_less_safe(digest, hash(self.algorithm)).map_err(|_| {
+            SignerError::Signing(format!(
+                "the digest is none that {} is made of",
+                self.algorithm
+            ))
+        })?;
+        let failed = |_| SignerError::Signing("the key made no signature".to_owned());
+        match &self.pair {
+            Pair::Ecdsa(pair) => {
+                let signature = pair.sign_digest(&digest).map_err(failed)?;
+                Ok(signature.as_ref().to_vec())
+            }
+            Pair::Rsa(pair) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign_digest(rsa_encoding(self.algorithm), &digest, &mut signature)
+                    .map_err(failed)?;
+                Ok(signature)
+            }
+        }
+    }
+
+    pub(crate) fn from_pkcs8(pkcs8: &[u8]) -> Result<Self, SignerError> {
         let info = PrivateKeyInfoRef::try_from(pkcs8)
             .map_err(|error| SignerError::Unusable(format!("it is no PKCS#8: {error}")))?;
         if info.algorithm.oid == crate::pkix::RSA_ENCRYPTION {
@@ -185,6 +237,25 @@ fn ecdsa(
             &signature::ECDSA_P521_SHA512_ASN1_SIGNING,
         )),
         KeyKind::Rsa(_) | KeyKind::Other(_) => Err(unknown_kind()),
+    }
+}
+
+fn rsa_size(bits: usize) -> Result<KeySize, SignerError> {
+    match bits {
+        2048 => Ok(KeySize::Rsa2048),
+        3072 => Ok(KeySize::Rsa3072),
+        4096 => Ok(KeySize::Rsa4096),
+        _ => Err(unknown_kind()),
+    }
+}
+
+/// The hash that an algorithm signs.
+fn hash(algorithm: SignatureAlgorithm) -> &'static digest::Algorithm {
+    use SignatureAlgorithm as A;
+    match algorithm {
+        A::EcdsaP384Sha384 => &digest::SHA384,
+        A::EcdsaP521Sha512 | A::RsaPss4096Sha512 | A::RsaPkcs1_4096Sha512 => &digest::SHA512,
+        _ => &digest::SHA256,
     }
 }
 

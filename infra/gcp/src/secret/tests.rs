@@ -2,10 +2,10 @@
 
 use axum::Router;
 use axum::http::StatusCode;
+use postern_core::checksum::crc32c;
 use serde_json::json;
 
 use super::*;
-use crate::checksum::crc32c;
 use crate::testing::Recorder;
 
 const REFERENCE: &str = "gcpsm://projects/demo-mart/secrets/hook";

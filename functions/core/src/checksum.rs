@@ -1,7 +1,7 @@
 //! The checksum that Google's APIs send along with what must not change on its way.
 
 /// CRC-32C (RFC 3720, B.4), bit by bit: what is summed here is short.
-pub(crate) fn crc32c(data: &[u8]) -> u32 {
+pub fn crc32c(data: &[u8]) -> u32 {
     const POLYNOMIAL: u32 = 0x82f6_3b78;
     let step = |sum: u32, byte: &u8| {
         (0..8).fold(sum ^ u32::from(*byte), |sum, _| {
@@ -12,7 +12,7 @@ pub(crate) fn crc32c(data: &[u8]) -> u32 {
 }
 
 /// Whether this is the checksum of the data, as an API writes it: an int64, which is a string in JSON.
-pub(crate) fn is_of(written: &str, data: &[u8]) -> bool {
+pub fn is_of(written: &str, data: &[u8]) -> bool {
     written.parse() == Ok(crc32c(data))
 }
 
