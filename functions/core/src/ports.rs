@@ -13,6 +13,7 @@ mod estate;
 mod fetcher;
 mod identity;
 mod ledger;
+mod policies;
 mod resources;
 mod runtime;
 mod sources;
@@ -33,6 +34,7 @@ pub use self::estate::{
 pub use self::fetcher::Fetcher;
 pub use self::identity::IdentityTokens;
 pub use self::ledger::{Head, Inclusion, Leaf, LedgerStore};
+pub use self::policies::{LivePolicy, PolicyAuthority, Replaced};
 pub use self::resources::{
     OccurrenceWrite, OccurrencesOf, Resource, ResourceStore, ResourceWrite, Wrote,
 };
@@ -187,6 +189,13 @@ pub trait Signer: Send + Sync {
 
     /// The public half: the PEM of a SubjectPublicKeyInfo, or an armored OpenPGP key.
     async fn public_key(&self) -> Result<SignerKey, Unavailable>;
+
+    /// Why it would not sign, as far as that can be told without a signature: a key service writes each of
+    /// those down, and one that belongs to no attestation looks like misuse. `None`: nothing is known to
+    /// stand against it.
+    async fn objection(&self) -> Result<Option<String>, Unavailable> {
+        self.public_key().await.map(|_| None)
+    }
 }
 
 /// The public half of a signer's key.
