@@ -36,10 +36,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "KEY")]
     key: String,
     /// Attestors, one or more in a file, as `gcloud container binauthz attestors describe` writes
-    /// them. May be given several times. Default: those of the configuration.
-    #[arg(long, value_name = "FILE")]
+    /// them, or projects/ID: those of the project at Binary Authorization. May be given several times.
+    /// Default: those of the configuration.
+    #[arg(long, value_name = "ATTESTORS")]
     attestors: Vec<String>,
-    /// Where to: store:DIR, or `registry` (next to the image). Default: the data directory.
+    /// Where to: store:DIR, `registry` (next to the image), or containeranalysis:projects/ID. Default: the data directory.
     #[arg(long, value_name = "SINK")]
     to: Option<String>,
     #[command(flatten)]
@@ -54,7 +55,10 @@ Examples:
   postern attest us-docker.pkg.dev/p/repo/app@sha256:… --attestor built-by-ci \\
       --attestors attestors.json --key file:key.pem --to registry
   postern attest us-docker.pkg.dev/p/repo/app@sha256:… --attestor built-by-ci \\
-      --attestors attestors.json --key awskms:///alias/built-by-ci";
+      --attestors attestors.json --key awskms:///alias/built-by-ci
+  postern attest us-docker.pkg.dev/p/repo/app@sha256:… --attestor built-by-ci --attestors projects/p \\
+      --key gcpkms://projects/p/locations/global/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1 \\
+      --to containeranalysis:projects/p";
 
 pub(crate) async fn run(args: Args) -> Outcome {
     let (Stored::Created(occurrence) | Stored::AlreadyThere(occurrence)) =
@@ -67,7 +71,7 @@ async fn attest(args: &Args, environment: &dyn Environment) -> Result<Stored, Fa
     let image = by_digest(&args.image)?;
     let (config, secrets) = args.registries.config().await?;
     let signer_for = signers::signer_for(&args.key, &config, environment).await?;
-    let attestor = attestor(args, &config).await?;
+    let attestor = attestor(args, &config, &secrets).await?;
     let signer = signer_for(&attestor)?;
     let sink = sink(args, &config, &secrets).await?;
     let stored = issue(
@@ -107,7 +111,7 @@ fn by_digest(text: &str) -> Result<ImageReference, Failure> {
     Ok(image)
 }
 
-async fn attestor(args: &Args, config: &Config) -> Result<Attestor, Failure> {
+async fn attestor(args: &Args, config: &Config, secrets: &Secrets) -> Result<Attestor, Failure> {
     let mut files = args.attestors.clone();
     if files.is_empty() {
         files.extend(config.attestors.clone());
@@ -118,8 +122,8 @@ async fn attestor(args: &Args, config: &Config) -> Result<Attestor, Failure> {
                 .remedy("name the attestor's file with --attestors FILE"),
         );
     }
-    let trust = postern_wiring::trust(None, &files, &config.projects, None)?;
-    let name = full_name(&args.attestor, &files)?;
+    let trust = postern_wiring::trust(None, &files, config, secrets, None)?;
+    let name = full_name(&args.attestor, &files, config, secrets).await?;
     let found = trust.attestor(&name).await.map_err(Failure::undetermined)?;
     found.ok_or_else(|| {
         Failure::mistake(format_args!("{} has no attestor {name}", files.join(", ")))
@@ -127,17 +131,27 @@ async fn attestor(args: &Args, config: &Config) -> Result<Attestor, Failure> {
     })
 }
 
-/// A bare id means the one attestor of that id in the files.
-fn full_name(written: &str, files: &[String]) -> Result<AttestorName, Failure> {
+/// A bare id means the one attestor of that id in the files and projects.
+async fn full_name(
+    written: &str,
+    files: &[String],
+    config: &Config,
+    secrets: &Secrets,
+) -> Result<AttestorName, Failure> {
     if written.contains('/') {
         return written.parse().map_err(Failure::mistake);
     }
     let mut names = Vec::new();
     for file in files {
-        let text = std::fs::read_to_string(Path::new(file))
-            .map_err(|error| Failure::mistake(format_args!("{file}: {error}")))?;
-        let attestors = parse_attestors(&text)
-            .map_err(|error| Failure::mistake(format_args!("{file}: {error}")))?;
+        let attestors = match postern_wiring::is_resource(file) {
+            true => {
+                let project = postern_wiring::project_of(file)?;
+                let authority = postern_wiring::policy_authority(config, secrets)?;
+                let listed = authority.attestors(project).await;
+                listed.map_err(Failure::undetermined)?
+            }
+            false => in_file(file)?,
+        };
         names.extend(attestors.into_iter().map(|attestor| attestor.name));
     }
     names.retain(|name| name.id == written);
@@ -157,6 +171,12 @@ fn full_name(written: &str, files: &[String]) -> Result<AttestorName, Failure> {
     }
 }
 
+fn in_file(file: &str) -> Result<Vec<Attestor>, Failure> {
+    let text = std::fs::read_to_string(Path::new(file))
+        .map_err(|error| Failure::mistake(format_args!("{file}: {error}")))?;
+    parse_attestors(&text).map_err(|error| Failure::mistake(format_args!("{file}: {error}")))
+}
+
 async fn sink(
     args: &Args,
     config: &Config,
@@ -167,7 +187,7 @@ async fn sink(
         Some(word) => {
             let image = std::slice::from_ref(&args.image);
             let registry = registries::client(config, image, secrets).await?;
-            Ok(postern_wiring::sink(word, None, &registry).await?)
+            Ok(postern_wiring::sink(word, None, &registry, config, secrets).await?)
         }
     }
 }
@@ -355,7 +375,7 @@ mod tests {
         "#);
         let to_file = ["--key", "env:KEY", "--to", "occurrences.json"];
         insta::assert_snapshot!(world.told(IMAGE, "built-by-ci", &to_file).await, @r#"
-        attestations cannot be stored in "occurrences.json"; write store:DIR or registry
+        attestations cannot be stored in "occurrences.json"; write store:DIR, registry or containeranalysis:projects/ID
         try:
         "#);
     }
