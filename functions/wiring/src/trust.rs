@@ -75,7 +75,14 @@ impl TrustMaterial for Layers {
     async fn policy(&self, project: Option<&str>) -> Result<Option<SourcedPolicy>, Unavailable> {
         match (&self.policy, &self.authority, &self.store) {
             (PolicyOf::File, _, _) => self.files.policy(project).await,
-            (PolicyOf::Live(named), Some(authority), _) => authority.policy(Some(named)).await,
+            (PolicyOf::Live(named), Some(authority), _) => {
+                let policy = authority.policy(Some(named)).await?;
+                // Whoever asks may not know of which project.
+                let unset = format!("no policy was ever set for the project {named}");
+                policy
+                    .map(Some)
+                    .ok_or_else(|| Unavailable::new("Binary Authorization", unset))
+            }
             (PolicyOf::Store, _, Some(store)) => store.policy(project).await,
             (PolicyOf::Live(_), None, _) | (PolicyOf::Store, _, None) => Ok(None),
         }

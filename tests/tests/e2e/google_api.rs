@@ -5,13 +5,13 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use postern_tests::have;
-use postern_tests::openssl::{KeyPair, ec_key};
+use postern_tests::openssl::{KeyPair, rsa_key};
 use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::support::oidc::{AUDIENCE, Issuer};
 use crate::support::{
-    ATTESTOR, Checked, IMAGE, NOTE, Process, Reply, StandIn, World, ecdsa_attestor, http, ours,
+    ATTESTOR, Checked, IMAGE, Process, Reply, StandIn, World, attestor, http, ours,
 };
 
 const POLICY: &str = "projects/demo-project/policy";
@@ -45,13 +45,16 @@ fn set_up(server: &Process, key: &KeyPair) {
     let project = "/v1/projects/demo-project";
     let note = json!({"attestation": {"hint": {"humanReadableName": "synthetic"}}});
     made(&format!("{project}/notes?noteId=built-by-ci"), &note);
-    let mut attestor = ecdsa_attestor(&key.public);
+    let pem = std::fs::read_to_string(&key.public).unwrap();
+    // Of one payload, such a key has one signature.
+    let mut attestor = attestor(&[json!({
+        "pkixPublicKey": {"publicKeyPem": pem, "signatureAlgorithm": "RSA_SIGN_PKCS1_2048_SHA256"},
+    })]);
     attestor.as_object_mut().unwrap().remove("updateTime");
     made(
         &format!("{project}/attestors?attestorId=built-by-ci"),
         &attestor,
     );
-    assert_eq!(attestor["userOwnedGrafeasNote"]["noteReference"], NOTE);
     let policy = json!({"defaultAdmissionRule": {
         "evaluationMode": "REQUIRE_ATTESTATION",
         "enforcementMode": "ENFORCED_BLOCK_AND_AUDIT_LOG",
@@ -88,7 +91,7 @@ fn what_the_apis_hold_decides_here_and_in_another_gate() {
         return;
     }
     let world = World::new();
-    let key = ec_key(world.folder(), "P-256");
+    let key = rsa_key(world.folder(), 2048);
     let trust = serve_trust(&world, &json!({}));
     set_up(&trust, &key);
     let url = format!("http://{}", trust.address());
@@ -221,7 +224,7 @@ fn the_identity_of_the_process_is_shown_and_what_it_lacks_is_named() {
         return;
     }
     let world = World::new();
-    let key = ec_key(world.folder(), "P-256");
+    let key = rsa_key(world.folder(), 2048);
     set_up(&serve_trust(&world, &json!({})), &key);
     let issuer = Issuer::start(world.folder());
     let [certificate, private] = certificate(&world);

@@ -21,7 +21,7 @@ pub(crate) struct Args {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    general: general::Args,
+    general: general::Examination,
 }
 
 const EXAMPLES: &str = "\

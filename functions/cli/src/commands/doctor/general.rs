@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What is examined.
 #[derive(clap::Args)]
-pub(super) struct Args {
+pub(super) struct Examination {
     #[command(flatten)]
     place: PlaceArgs,
     /// An image whose registry and attestations are looked for as well. May be given several times.
@@ -54,7 +54,7 @@ struct Patient {
     images: Vec<String>,
 }
 
-pub(super) async fn run(args: &Args) -> Outcome {
+pub(super) async fn run(args: &Examination) -> Outcome {
     let (config, environment) = args.place.load().await?;
     let patient = Patient {
         config,
