@@ -13,6 +13,7 @@ mod alerts;
 mod anchors;
 mod apart;
 mod appraised;
+mod attest_running;
 mod audit;
 mod callers;
 mod cloud_kms;
