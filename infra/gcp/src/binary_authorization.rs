@@ -135,7 +135,7 @@ impl PolicyAuthority for BinaryAuthorization {
         let path = format!("/v1/{name}");
         let call = call(Method::PUT, &path, &[], &name, UPDATE_POLICY);
         match self.api.write(&call, policy).await {
-            Ok(written) => Ok(Replaced::Written(written)),
+            Ok(written) => Ok(Replaced::Written(Box::new(written))),
             Err(Unwritten::Stale(error) | Unwritten::Exists(error)) => {
                 Ok(Replaced::Stale(error.to_string()))
             }

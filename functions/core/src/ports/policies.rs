@@ -19,7 +19,7 @@ pub struct LivePolicy {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Replaced {
     /// It holds, as it is now.
-    Written(Policy),
+    Written(Box<Policy>),
     /// Somebody else changed the policy since it was read: nothing was written.
     Stale(String),
     /// It is wrong by itself, for this reason: nothing was written.

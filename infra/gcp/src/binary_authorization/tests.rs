@@ -139,7 +139,7 @@ async fn a_policy_that_somebody_else_changed_is_not_replaced() {
     let written = answering(200, policy()).await;
     assert_eq!(
         client(&written).replace("demo-mart", &sent).await,
-        Ok(Replaced::Written(sent.clone()))
+        Ok(Replaced::Written(Box::new(sent.clone())))
     );
     assert!(written.asked().contains(r#""etag":"\"one\"""#));
     let aborted = json!({"error": {"status": "ABORTED", "message": "changed"}});

@@ -67,9 +67,9 @@ async fn a_lost_answer_is_told_from_somebody_elses_change() {
     assert_eq!(failure.exit, Exit::No);
     assert!(failure.message.contains("changed by somebody else"));
 
-    let written = Replaced::Written(ours.clone());
+    let written = Replaced::Written(Box::new(ours.clone()));
     assert!(replaced(theirs.clone(), written).await.is_ok());
-    let other = replaced(ours.clone(), Replaced::Written(theirs)).await;
+    let other = replaced(ours.clone(), Replaced::Written(Box::new(theirs))).await;
     let other = other.unwrap_err();
     assert_eq!(other.exit, Exit::No);
     assert!(other.message.contains("otherwise than it was sent"));
