@@ -5,7 +5,7 @@ use postern_core::attestor::{Attestor, AttestorName};
 use postern_core::bytes::Base64;
 use postern_core::image::ImageReference;
 use postern_core::occurrence::{ATTESTATION, Attestation, Occurrence, Signature};
-use postern_core::payload::signature_payload;
+use postern_core::payload::{signature_payload, signature_payload_until};
 use postern_core::ports::{AttestationSink, Signer, SignerKey, Stored, Unavailable};
 use postern_verify::{SignatureError, TrustedAttestor, TrustedKey, key_id};
 
@@ -87,7 +87,22 @@ pub async fn issue(
     sink: &dyn AttestationSink,
     at: Timestamp,
 ) -> Result<Stored, IssueError> {
-    let signed = sign(signer, attestor, image, at).await?;
+    issue_until(signer, attestor, image, sink, at, None).await
+}
+
+/// As [`issue()`], of an attestation that says nothing any more from a time on, and says so itself.
+///
+/// # Errors
+/// As [`issue()`].
+pub async fn issue_until(
+    signer: &dyn Signer,
+    attestor: &Attestor,
+    image: &ImageReference,
+    sink: &dyn AttestationSink,
+    at: Timestamp,
+    until: Option<Timestamp>,
+) -> Result<Stored, IssueError> {
+    let signed = sign_until(signer, attestor, image, at, until).await?;
     sink.store(signed.occurrence)
         .await
         .map_err(IssueError::Sink)
@@ -103,13 +118,26 @@ pub async fn sign(
     image: &ImageReference,
     at: Timestamp,
 ) -> Result<Signed, IssueError> {
+    sign_until(signer, attestor, image, at, None).await
+}
+
+async fn sign_until(
+    signer: &dyn Signer,
+    attestor: &Attestor,
+    image: &ImageReference,
+    at: Timestamp,
+    until: Option<Timestamp>,
+) -> Result<Signed, IssueError> {
     let digest = image
         .digest()
         .ok_or_else(|| IssueError::ByTag(image.clone()))?;
     let trusted = TrustedAttestor::new(attestor);
     let public = signer.public_key().await.map_err(IssueError::Signer)?;
     let key = key_of(&trusted, &public)?;
-    let payload = signature_payload(image, &digest);
+    let payload = match until {
+        Some(until) => signature_payload_until(image, &digest, until),
+        None => signature_payload(image, &digest),
+    };
     let signature = signer.sign(&payload).await.map_err(IssueError::Signer)?;
     key.verify(&payload, &signature, at)
         .map_err(|reason| IssueError::Unverifiable {

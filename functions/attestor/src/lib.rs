@@ -19,7 +19,7 @@ mod rules;
 mod testing;
 
 pub use attestor::{Attestor, AttestorParts, Request};
-pub use issue::{IssueError, Signed, issue, sign};
+pub use issue::{IssueError, Signed, issue, issue_until, sign};
 pub use key::{KeyMistake, KeyReference, SoftwareKey};
 pub use refusal::Refusal;
 pub use routes::router;

@@ -54,7 +54,8 @@ async fn attestor(config: &Config, adapters: Adapters) -> Result<Attestor, Start
         return Err(StartError::Function(mistake.to_owned()));
     }
     let sink = async |word: &str| {
-        postern_wiring::sink(word, Some(&adapters.store), &adapters.registry).await
+        let store = Some(&adapters.store);
+        postern_wiring::sink(word, store, &adapters.registry, config, &Process).await
     };
     let key = async |key: &str| signer_for(key, config).await;
     let rules = rules(signers, key, sink).await;

@@ -292,7 +292,8 @@ async fn attestor(
     environment: &dyn Environment,
 ) -> Result<Attestor, Failure> {
     let sink = async |word: &str| {
-        postern_wiring::sink(word, Some(&adapters.store), &adapters.registry).await
+        let store = Some(&adapters.store);
+        postern_wiring::sink(word, store, &adapters.registry, config, environment).await
     };
     let key = async |key: &str| signer_for(key, config, environment).await;
     let rules = rules(&config.attestor.signers, key, sink)

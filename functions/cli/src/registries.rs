@@ -12,7 +12,8 @@ use crate::outcome::Failure;
 
 #[derive(clap::Args, Clone)]
 pub(crate) struct RegistryArgs {
-    /// A configuration file; of it, `registries`, `projects`, `gate` and `breakGlass` are used.
+    /// A configuration file; of it, `registries`, `endpoints`, `projects`, `gate` and `breakGlass` are
+    /// used.
     #[arg(long, value_name = "FILE", env = "POSTERN_CONFIG")]
     pub(crate) config: Option<PathBuf>,
 }

@@ -32,6 +32,28 @@ pub(crate) fn at(text: &str, now: Timestamp) -> Result<Timestamp, String> {
         })
 }
 
+/// A day (2026-04-01, UTC), a time (RFC 3339), or how long from now (90d), which is still to come.
+///
+/// # Errors
+/// If the text is none of these, or it is over.
+pub(crate) fn to_come(text: &str) -> Result<Timestamp, String> {
+    after(text, Timestamp::now())
+}
+
+fn after(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+    let ahead = humantime::parse_duration(text).ok();
+    let ahead = ahead.and_then(|ahead| SignedDuration::try_from(ahead).ok());
+    let time = match ahead {
+        Some(ahead) => now.checked_add(ahead).ok(),
+        None => at(text, now).ok(),
+    };
+    let wrong = "write a day or a time that is to come, 2026-04-01, 2026-04-01T08:00:00Z, or how \
+                 long from now: 90d";
+    let time = time.and_then(|time| time.round(jiff::Unit::Second).ok());
+    time.filter(|time| *time > now)
+        .ok_or_else(|| wrong.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,6 +69,15 @@ mod tests {
         ] {
             assert_eq!(at(text, now).unwrap().to_string(), expected, "{text}");
         }
+        assert_eq!(
+            after("12h", now).unwrap().to_string(),
+            "2026-04-06T00:00:00Z"
+        );
+        assert_eq!(
+            after("2026-05-01", now).unwrap().to_string(),
+            "2026-05-01T00:00:00Z"
+        );
+        assert!(after("2026-04-01", now).is_err() && after("0s", now).is_err());
         for text in ["", "yesterday", "2026-13-01", "99999999999999999999y"] {
             assert!(at(text, now).is_err(), "{text}");
         }

@@ -1,5 +1,6 @@
 //! The payload that attestors sign: Red Hat's "simple signing" statement in Google's dialect.
 
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::image::{Digest, ImageReference};
@@ -7,6 +8,9 @@ use crate::reason::ReasonCode;
 
 /// What Google's CLI writes as `critical.type`.
 pub const PAYLOAD_TYPE: &str = "Google cloud binauthz container signature";
+
+/// Where in `optional` a payload says when it ends.
+const EXPIRES: &str = "dev.postern.expires";
 
 /// The bytes to sign for an image: what `gcloud container binauthz create-signature-payload` prints,
 /// byte for byte (Python's `json.dumps` with `indent=2, sort_keys=True`, and one newline).
@@ -19,6 +23,20 @@ pub fn signature_payload(image: &ImageReference, digest: &Digest) -> Vec<u8> {
          \"type\": \"{PAYLOAD_TYPE}\"\n  }}\n}}\n"
     )
     .into_bytes()
+}
+
+/// The bytes to sign for an image until a time: as [`signature_payload`], with the end among what the
+/// statement calls optional. The end is signed as well. Postern holds to it; Google reads past it.
+pub fn signature_payload_until(
+    image: &ImageReference,
+    digest: &Digest,
+    until: Timestamp,
+) -> Vec<u8> {
+    let mut payload = signature_payload(image, digest);
+    payload.truncate(payload.len() - "\n}\n".len());
+    let optional = format!(",\n  \"optional\": {{\n    \"{EXPIRES}\": \"{until}\"\n  }}\n}}\n");
+    payload.extend_from_slice(optional.as_bytes());
+    payload
 }
 
 /// Why a signed payload does not speak for an image.
@@ -39,6 +57,9 @@ pub enum PayloadError {
         /// The digest that was signed.
         found: Digest,
     },
+    /// It says itself that it is over.
+    #[error("the attestation ended at {0}, as it says itself")]
+    Expired(Timestamp),
     /// About the same digest elsewhere; only where repositories are compared.
     #[error("the signed payload is about {found:?}, not {expected:?}")]
     Repository {
@@ -55,6 +76,7 @@ impl PayloadError {
         match self {
             Self::Malformed(_) | Self::Type(_) => ReasonCode::PayloadMalformed,
             Self::Digest { .. } => ReasonCode::PayloadDigestMismatch,
+            Self::Expired(_) => ReasonCode::AttestationExpired,
             Self::Repository { .. } => ReasonCode::PayloadRepositoryMismatch,
         }
     }
@@ -67,6 +89,8 @@ pub struct Payload {
     pub digest: Digest,
     /// `critical.identity.docker-reference`, as it was signed.
     pub repository: String,
+    /// `optional.dev.postern.expires`: from then on it says nothing any more.
+    pub expires: Option<Timestamp>,
 }
 
 impl Payload {
@@ -87,10 +111,11 @@ impl Payload {
         Ok(Self {
             digest: critical.image.docker_manifest_digest,
             repository: critical.identity.docker_reference,
+            expires: document.optional.and_then(|optional| optional.expires),
         })
     }
 
-    /// Whether the payload speaks for this image.
+    /// Whether the payload speaks for this image, at this time.
     ///
     /// # Errors
     /// Says what differs.
@@ -99,12 +124,16 @@ impl Payload {
         image: &ImageReference,
         digest: &Digest,
         compare_repository: bool,
+        at: Timestamp,
     ) -> Result<(), PayloadError> {
         if self.digest != *digest {
             return Err(PayloadError::Digest {
                 expected: *digest,
                 found: self.digest,
             });
+        }
+        if let Some(end) = self.expires.filter(|end| *end <= at) {
+            return Err(PayloadError::Expired(end));
         }
         let signed = ImageReference::parse_artifact_url(&self.repository).map(|i| i.name());
         if compare_repository && signed.as_ref() != Ok(&image.name()) {
@@ -120,6 +149,15 @@ impl Payload {
 #[derive(Deserialize)]
 struct Document {
     critical: Critical,
+    #[serde(default)]
+    optional: Option<Optional>,
+}
+
+/// Other tools write other things here, or null.
+#[derive(Deserialize)]
+struct Optional {
+    #[serde(rename = "dev.postern.expires", default)]
+    expires: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -161,7 +199,43 @@ mod tests {
             "5ecf0fe5a889faa535a2d66dfd1e74f513c6f5d8759a1a8d464ca69cada83267"
         );
         let parsed = Payload::parse(&payload).unwrap();
-        assert_eq!(parsed.check(&image, &digest, true), Ok(()));
+        assert_eq!(parsed.check(&image, &digest, true, now()), Ok(()));
+    }
+
+    fn now() -> Timestamp {
+        "2026-02-03T04:05:06Z".parse().unwrap()
+    }
+
+    #[test]
+    fn what_was_signed_until_a_time_says_nothing_from_then_on() {
+        let (image, digest) = image();
+        let payload = signature_payload_until(&image, &digest, now());
+        let text = String::from_utf8(payload.clone()).unwrap();
+        assert!(
+            text.ends_with(
+                "\"\n  },\n  \"optional\": {\n    \"dev.postern.expires\": \"2026-02-03T04:05:06Z\"\n  }\n}\n"
+            ),
+            "{text}"
+        );
+        let parsed = Payload::parse(&payload).unwrap();
+        let before = now() - jiff::SignedDuration::from_secs(1);
+        assert_eq!(parsed.check(&image, &digest, true, before), Ok(()));
+        let over = parsed.check(&image, &digest, true, now()).unwrap_err();
+        assert_eq!(over.code(), ReasonCode::AttestationExpired);
+    }
+
+    #[test]
+    fn what_others_write_as_optional_is_passed_over_and_an_end_that_is_none_is_malformed() {
+        let (image, digest) = image();
+        let text = String::from_utf8(signature_payload(&image, &digest)).unwrap();
+        let with = |optional: &str| {
+            let end = text.rfind("\n}").unwrap();
+            let text = format!("{},\"optional\":{optional}}}", &text[..end]);
+            Payload::parse(text.as_bytes()).map(|payload| payload.expires)
+        };
+        assert_eq!(with("null"), Ok(None));
+        assert_eq!(with(r#"{"creator": "another tool"}"#), Ok(None));
+        assert!(with(r#"{"dev.postern.expires": "soon"}"#).is_err());
     }
 
     #[test]
@@ -172,10 +246,12 @@ mod tests {
             {{"docker-manifest-digest":"{digest}"}},"type":"Google Cloud BinAuthz container signature"}}}}"#
         );
         let parsed = Payload::parse(text.as_bytes()).unwrap();
-        assert_eq!(parsed.check(&image, &digest, false), Ok(()));
-        let other = parsed.check(&image, &digest, true).unwrap_err();
+        assert_eq!(parsed.check(&image, &digest, false, now()), Ok(()));
+        let other = parsed.check(&image, &digest, true, now()).unwrap_err();
         assert_eq!(other.code(), ReasonCode::PayloadRepositoryMismatch);
-        let other = parsed.check(&image, &Digest::of(b"y"), false).unwrap_err();
+        let other = parsed
+            .check(&image, &Digest::of(b"y"), false, now())
+            .unwrap_err();
         assert_eq!(other.code(), ReasonCode::PayloadDigestMismatch);
     }
 

@@ -2,9 +2,11 @@
 //!
 //! The resource's shape is here. [`route`] finds the rule that holds for an image at a place,
 //! [`conclude`] turns what became of the attestors it asks for into a verdict; [`explain()`] shows
-//! the way that `route` went. [`lint()`] finds mistakes, [`table`] tests a policy by examples.
+//! the way that `route` went. [`lint()`] finds mistakes, [`table`] tests a policy by examples, and
+//! [`differences`] says what one policy would change if it took another's place.
 
 mod conclude;
+mod difference;
 mod document;
 mod evaluate;
 mod explain;
@@ -24,6 +26,7 @@ use crate::attestor::AttestorName;
 use crate::decision::EnforcementMode;
 
 pub use conclude::{Conclusion, conclude};
+pub use difference::{PolicyChange, differences};
 pub use evaluate::{Demand, Ruling, route};
 pub use explain::{Explanation, Step, StepOutcome, explain};
 pub use lint::lint;

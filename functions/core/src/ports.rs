@@ -14,6 +14,7 @@ mod fetcher;
 mod forwarding;
 mod identity;
 mod ledger;
+mod policies;
 mod resources;
 mod runtime;
 mod sources;
@@ -39,6 +40,7 @@ pub use self::forwarding::{
 };
 pub use self::identity::IdentityTokens;
 pub use self::ledger::{Head, Inclusion, Leaf, LedgerStore};
+pub use self::policies::{LivePolicy, PolicyAuthority, Replaced};
 pub use self::resources::{
     OccurrenceWrite, OccurrencesOf, Resource, ResourceStore, ResourceWrite, Wrote,
 };
@@ -194,6 +196,13 @@ pub trait Signer: Send + Sync {
 
     /// The public half: the PEM of a SubjectPublicKeyInfo, or an armored OpenPGP key.
     async fn public_key(&self) -> Result<SignerKey, Unavailable>;
+
+    /// Why it would not sign, as far as that can be told without a signature: a key service writes each of
+    /// those down, and one that belongs to no attestation looks like misuse. `None`: nothing is known to
+    /// stand against it.
+    async fn objection(&self) -> Result<Option<String>, Unavailable> {
+        self.public_key().await.map(|_| None)
+    }
 }
 
 /// The public half of a signer's key.

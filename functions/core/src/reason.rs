@@ -43,6 +43,8 @@ pub enum ReasonCode {
     KeyExpired,
     /// The key was revoked by its owner.
     KeyRevoked,
+    /// The attestation says itself that it is over.
+    AttestationExpired,
     /// The signed payload is about another digest.
     PayloadDigestMismatch,
     /// The signed payload is about another repository, and the policy compares it.

@@ -296,11 +296,20 @@ impl<'a> Search<'a> {
 
     /// Only now, that the bytes are known to be signed, are they parsed.
     fn check_payload(&self, digest: &Digest, payload: &[u8], verified: Verified) -> Checked {
+        let Terms {
+            compare_repository,
+            at,
+            ..
+        } = *self.terms;
         let checked = Payload::parse(payload).and_then(|payload| {
-            payload.check(self.subject.image, digest, self.terms.compare_repository)
+            payload.check(self.subject.image, digest, compare_repository, at)?;
+            Ok(payload.expires)
         });
         match checked {
-            Ok(()) => Checked::Verified(verified),
+            Ok(expires) => Checked::Verified(Verified {
+                valid_until: [verified.valid_until, expires].into_iter().flatten().min(),
+                ..verified
+            }),
             Err(error) => rejected(error.code(), error.to_string()),
         }
     }

@@ -8,11 +8,12 @@ use crate::attestor::{TrustedAttestor, UnusableKey};
 use crate::cache::Rejection;
 
 /// The most telling first.
-const ORDER: [ReasonCode; 11] = [
+const ORDER: [ReasonCode; 12] = [
     ReasonCode::Revoked,
     ReasonCode::PayloadDigestMismatch,
     ReasonCode::PayloadRepositoryMismatch,
     ReasonCode::PayloadMalformed,
+    ReasonCode::AttestationExpired,
     ReasonCode::SignatureInvalid,
     ReasonCode::KeyRevoked,
     ReasonCode::KeyExpired,

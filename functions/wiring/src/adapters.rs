@@ -39,11 +39,11 @@ impl Adapters {
         let registry = registry(&config.registries, config, environment).await?;
         let mut sources = Vec::new();
         for word in &config.attestations {
-            sources.push(source(word, Some(&store), &registry).await?);
+            sources.push(source(word, Some(&store), &registry, config, environment).await?);
         }
         let attestors: Vec<String> = config.attestors.iter().cloned().collect();
         let policy = config.policy.as_deref();
-        let trust = trust(policy, &attestors, &config.projects, Some(&store))?;
+        let trust = trust(policy, &attestors, config, environment, Some(&store))?;
         let spool = config.gate.spool.as_ref().map(PathBuf::from);
         let spool = spool.unwrap_or_else(|| store.spool_directory());
         let spool = Spool::open(&spool).map_err(WiringError::mistake)?;

@@ -4,17 +4,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use postern_core::ports::{AttestationSink, AttestationSource};
+use postern_host::config::Config;
+use postern_host::environment::Environment;
 use postern_registry::{Registry, RegistryAttestations};
 use postern_store::Store;
 use postern_store::files::FileAttestations;
 
 use crate::WiringError;
+use crate::google_api::{attestation_sink, attestation_source};
 
 const CONTAINER_ANALYSIS: &str = "containeranalysis:";
 const STORE: &str = "store:";
 
-/// The source that a word means: `store` (the one given), `store:DIR`, `registry`, or a file of
-/// occurrences.
+/// The source that a word means: `store` (the one given), `store:DIR`, `registry`,
+/// `containeranalysis:projects/P`, or a file of occurrences. Of the configuration, `endpoints` counts.
 ///
 /// # Errors
 /// If the word means nothing, or what it names cannot be opened.
@@ -22,6 +25,8 @@ pub async fn source(
     word: &str,
     store: Option<&Store>,
     registry: &Arc<Registry>,
+    config: &Config,
+    environment: &dyn Environment,
 ) -> Result<Arc<dyn AttestationSource>, WiringError> {
     if word == "registry" {
         return Ok(Arc::new(RegistryAttestations::new(Arc::clone(registry))));
@@ -37,13 +42,13 @@ pub async fn source(
     if word == "store" {
         return Err(WiringError::mistake("which store? write store:DIR"));
     }
-    if word.starts_with(CONTAINER_ANALYSIS) {
-        return Err(container_analysis());
+    if let Some(project) = word.strip_prefix(CONTAINER_ANALYSIS) {
+        return attestation_source(project, config, environment);
     }
     Ok(Arc::new(FileAttestations::open(Path::new(word))?))
 }
 
-/// The sink that a word means: `store`, `store:DIR`, `registry`.
+/// The sink that a word means: `store`, `store:DIR`, `registry`, `containeranalysis:projects/P`.
 ///
 /// # Errors
 /// As [`source`].
@@ -51,23 +56,21 @@ pub async fn sink(
     word: &str,
     store: Option<&Store>,
     registry: &Arc<Registry>,
+    config: &Config,
+    environment: &dyn Environment,
 ) -> Result<Arc<dyn AttestationSink>, WiringError> {
     if let Some(directory) = word.strip_prefix(STORE) {
         return Ok(Arc::new(Store::open_data(Path::new(directory)).await?));
     }
+    if let Some(project) = word.strip_prefix(CONTAINER_ANALYSIS) {
+        return attestation_sink(project, config, environment);
+    }
     match (word, store) {
         ("registry", _) => Ok(Arc::new(RegistryAttestations::new(Arc::clone(registry)))),
         ("store", Some(store)) => Ok(Arc::new(store.clone())),
-        _ if word.starts_with(CONTAINER_ANALYSIS) => Err(container_analysis()),
         _ => Err(WiringError::mistake(format_args!(
-            "attestations cannot be stored in {word:?}; write store:DIR or registry"
+            "attestations cannot be stored in {word:?}; write store:DIR, registry or \
+             containeranalysis:projects/ID"
         ))),
     }
-}
-
-fn container_analysis() -> WiringError {
-    WiringError::mistake(
-        "Container Analysis is not read by this version; export the occurrences to a file \
-         (gcloud container binauthz attestations list --format=json > FILE) and name the file",
-    )
 }

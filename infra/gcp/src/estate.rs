@@ -16,8 +16,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use self::answers::{
-    Clusters, Folder, Folders, Locations, OrganizationPolicy, Page, Policy, Project, Projects,
-    Sinks, Subscriptions, Workloads,
+    Bindings, Clusters, Folder, Folders, Locations, OrganizationPolicy, Page, Policy, Project,
+    Projects, Sinks, Subscriptions, Workloads,
 };
 use crate::access_token::GoogleCredentials;
 use crate::api::{Api, Call};
@@ -261,6 +261,28 @@ impl EstateReader for Estate {
         let body: Value = json!({"options": {"requestedPolicyVersion": 3}});
         let policy: Policy = api.call(&call, Some(&body)).await?;
         Ok(policy.into())
+    }
+
+    async fn publishers(&self, topic: &str) -> Result<Option<Vec<String>>, Unavailable> {
+        let api = &self.pubsub;
+        let parts: Vec<_> = topic.split('/').collect();
+        let ["projects", project, "topics", name] = parts[..] else {
+            let message = format!("{topic:?} is no topic");
+            return Err(Unavailable::permanent(api.name(), message));
+        };
+        if !(is_word(project) && is_word(name)) {
+            let message = "the topic holds what no name does";
+            return Err(Unavailable::permanent(api.name(), message));
+        }
+        let path = format!("/v1/{topic}:getIamPolicy");
+        let needs = (
+            "pubsub.googleapis.com",
+            "pubsub.topics.getIamPolicy",
+            REVIEWER,
+        );
+        let call = call(Method::GET, &path, &[], topic, needs);
+        let policy: Option<Bindings> = api.find(&call).await?;
+        Ok(policy.map(Bindings::publishers))
     }
 
     async fn subscriptions(&self, project: &str) -> Result<Vec<TopicSubscription>, Unavailable> {

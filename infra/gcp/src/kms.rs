@@ -1,5 +1,6 @@
 //! Keys of Google's Cloud KMS (REST v1, `cryptoKeyVersions.getPublicKey` and `.asymmetricSign`).
 
+mod permission;
 mod reference;
 mod signer;
 

@@ -1,12 +1,14 @@
 //! Google Cloud behind the ports of `postern-core`: the identity this runs as, subscriptions that are
 //! pulled from, topics that take alerts, logs that are read back, what runs on Cloud Run, what there is at all,
-//! secrets, and keys that sign.
+//! secrets, keys that sign, policies and attestors of Binary Authorization, and attestations.
 //!
 //! The APIs are spoken over REST. Each answer is bounded in size and time; an outage or a missing
 //! permission is an error that says which, and never an empty answer.
 
 mod access_token;
 mod api;
+mod binary_authorization;
+mod container_analysis;
 mod endpoint;
 mod estate;
 mod identity_token;
@@ -24,6 +26,8 @@ mod testing;
 mod topic;
 
 pub use access_token::{GoogleCredentials, GoogleCredentialsError};
+pub use binary_authorization::{BINARY_AUTHORIZATION, BinaryAuthorization};
+pub use container_analysis::{CONTAINER_ANALYSIS, ContainerAnalysis};
 pub use endpoint::{Endpoint, EndpointError};
 pub use estate::{CONTAINER, Estate, EstateEndpoints, ORG_POLICY, RESOURCE_MANAGER};
 pub use identity_token::{MetadataServer, MetadataServerError};

@@ -66,6 +66,10 @@ pub(crate) fn grant(resource: &str, role: &str) -> String {
         ["projects", project, "secrets", name] => {
             format!("gcloud secrets add-iam-policy-binding {name} --project={project} {binding}")
         }
+        ["projects", project, "attestors", name] => format!(
+            "gcloud container binauthz attestors add-iam-policy-binding {name} --project={project} \
+             {binding}"
+        ),
         [
             "projects",
             project,
@@ -151,6 +155,8 @@ mod tests {
         let grants = [
             "projects/demo-mart",
             "projects/demo-mart/subscriptions/audit",
+            "projects/demo-mart/attestors/ci",
+            "projects/demo-mart/notes/ci",
             "projects/demo-mart/locations/us-central1/services/web",
             "projects/demo-mart/locations/global/keyRings/trust/cryptoKeys/ci/cryptoKeyVersions/1",
             "folders/12",
@@ -162,6 +168,8 @@ mod tests {
         insta::assert_snapshot!(grants, @r"
         gcloud projects add-iam-policy-binding demo-mart --member=serviceAccount:EMAIL --role=roles/R
         gcloud pubsub subscriptions add-iam-policy-binding audit --project=demo-mart --member=serviceAccount:EMAIL --role=roles/R
+        gcloud container binauthz attestors add-iam-policy-binding ci --project=demo-mart --member=serviceAccount:EMAIL --role=roles/R
+        gcloud projects add-iam-policy-binding demo-mart --member=serviceAccount:EMAIL --role=roles/R
         gcloud projects add-iam-policy-binding demo-mart --member=serviceAccount:EMAIL --role=roles/R
         gcloud kms keys add-iam-policy-binding ci --keyring=trust --location=global --project=demo-mart --member=serviceAccount:EMAIL --role=roles/R
         gcloud resource-manager folders add-iam-policy-binding 12 --member=serviceAccount:EMAIL --role=roles/R

@@ -39,6 +39,16 @@ impl Scope {
         }
     }
 
+    /// To be known, and nothing else.
+    pub(crate) fn none() -> Self {
+        Self::pull("")
+    }
+
+    /// Whether it asks for anything.
+    pub(crate) fn is_none(&self) -> bool {
+        self.repository.is_empty()
+    }
+
     /// To read and write a repository.
     pub(crate) fn push(repository: &str) -> Self {
         Self {

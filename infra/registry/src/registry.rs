@@ -60,7 +60,11 @@ impl Registry {
 
     /// The endpoint of an image's registry.
     pub(crate) fn endpoint(&self, image: &ImageReference) -> Result<Arc<Endpoint>, Unavailable> {
-        let host = image.registry();
+        self.endpoint_of(image.registry())
+    }
+
+    /// The endpoint of a host.
+    pub(crate) fn endpoint_of(&self, host: &str) -> Result<Arc<Endpoint>, Unavailable> {
         if let Some(endpoint) = self.endpoints.get(host) {
             return Ok(Arc::clone(endpoint));
         }

@@ -73,8 +73,11 @@ fn token_request(
     login: &Login,
     reach: Reach,
 ) -> Request {
-    let scope = scope.to_string();
-    let mut parameters = vec![("scope", scope.as_str()), ("client_id", "postern")];
+    let (asks, scope) = (!scope.is_none(), scope.to_string());
+    let mut parameters = vec![("client_id", "postern")];
+    if asks {
+        parameters.insert(0, ("scope", scope.as_str()));
+    }
     parameters.extend(service.map(|service| ("service", service)));
     let mut url = realm.clone();
     if let Login::Identity(token) = login {

@@ -15,11 +15,12 @@ use crate::audit::{config, serve};
 use crate::ledger::{ORIGIN, Scene};
 use crate::support::{IMAGE, Reply, Seen, StandIn, World, attestor, http};
 
-const VERSION: &str =
+/// A version of a key; synthetic.
+pub(crate) const VERSION: &str =
     "projects/demo-mart/locations/global/keyRings/trust/cryptoKeys/ci/cryptoKeyVersions/1";
 
 /// CRC-32C (RFC 3720), as the service sums.
-fn crc32c(bytes: &[u8]) -> String {
+pub(crate) fn crc32c(bytes: &[u8]) -> String {
     let mut sum = u32::MAX;
     for byte in bytes {
         sum ^= u32::from(*byte);

@@ -13,4 +13,6 @@ mod world;
 pub(crate) use listing::{Attestation, occurrences};
 pub(crate) use process::{Process, ours};
 pub(crate) use stand_in::{Reply, Seen, StandIn};
-pub(crate) use world::{ATTESTOR, DIGEST, IMAGE, NOTE, World, attestor, sha256};
+pub(crate) use world::{
+    ATTESTOR, Checked, DIGEST, IMAGE, NOTE, World, attestor, ecdsa_attestor, sha256,
+};

@@ -1,9 +1,12 @@
 //! `postern attest`: sign and store an attestation.
 
+mod running;
+
 use std::path::Path;
 use std::sync::Arc;
 
-use postern_attestor::{IssueError, issue};
+use jiff::Timestamp;
+use postern_attestor::{IssueError, issue_until};
 use postern_core::attestor::{Attestor, AttestorName};
 use postern_core::image::ImageReference;
 use postern_core::policy::parse_attestors;
@@ -11,21 +14,26 @@ use postern_core::ports::{AttestationSink, Stored};
 use postern_host::config::Config;
 use postern_host::environment::{Environment, Process};
 
+use self::running::{Running, RunningArgs};
 use crate::configuration::Environment as Secrets;
 use crate::outcome::{Exit, Failure, Outcome};
-use crate::{data, output, registries, signers};
+use crate::{data, output, registries, signers, time};
 
 /// Sign the payload of an image in an attestor's name, and store the attestation.
 ///
 /// The signature is verified against the attestor's public key before it is stored. A second time
 /// is success: what is there already is named again.
+///
+/// With --running or --project everything that runs there today is attested, for as long as --until says, so
+/// that it goes on running while an attestation becomes required of what is deployed next. What runs and has no
+/// digest is told, and makes it exit 1.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// The image by digest: HOST/PATH@sha256:…. A tag is refused, because it can move after it was
     /// signed.
-    #[arg(value_name = "IMAGE")]
-    image: String,
+    #[arg(value_name = "IMAGE", required_unless_present_any = ["running", "project"])]
+    image: Option<String>,
     /// In whose name: projects/PROJECT/attestors/ID, or just ID where the attestors have only one
     /// of that id.
     #[arg(long, value_name = "NAME")]
@@ -36,12 +44,20 @@ pub(crate) struct Args {
     #[arg(long, value_name = "KEY")]
     key: String,
     /// Attestors, one or more in a file, as `gcloud container binauthz attestors describe` writes
-    /// them. May be given several times. Default: those of the configuration.
-    #[arg(long, value_name = "FILE")]
+    /// them, or projects/ID: those of the project at Binary Authorization. May be given several times.
+    /// Default: those of the configuration.
+    #[arg(long, value_name = "ATTESTORS")]
     attestors: Vec<String>,
-    /// Where to: store:DIR, or `registry` (next to the image). Default: the data directory.
+    /// Where to: store:DIR, `registry` (next to the image), or containeranalysis:projects/ID. Default: the data directory.
     #[arg(long, value_name = "SINK")]
     to: Option<String>,
+    /// The attestation counts until then: a day (2026-04-01), a time (RFC 3339), or how long from now
+    /// (90d). It is signed as well. Binary Authorization itself does not know of it: where that decides,
+    /// take the attestor out of the policy in time.
+    #[arg(long, value_name = "TIME", value_parser = time::to_come)]
+    until: Option<Timestamp>,
+    #[command(flatten)]
+    running: RunningArgs,
     #[command(flatten)]
     registries: registries::RegistryArgs,
     #[command(flatten)]
@@ -54,42 +70,67 @@ Examples:
   postern attest us-docker.pkg.dev/p/repo/app@sha256:… --attestor built-by-ci \\
       --attestors attestors.json --key file:key.pem --to registry
   postern attest us-docker.pkg.dev/p/repo/app@sha256:… --attestor built-by-ci \\
-      --attestors attestors.json --key awskms:///alias/built-by-ci";
+      --attestors attestors.json --key awskms:///alias/built-by-ci
+  postern attest us-docker.pkg.dev/p/repo/app@sha256:… --attestor built-by-ci --attestors projects/p \\
+      --key gcpkms://projects/p/locations/global/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1 \\
+      --to containeranalysis:projects/p
+  postern attest --project p --location europe-west1 --until 90d --attestor grandfathered \\
+      --attestors attestors.json --key file:key.pem";
 
 pub(crate) async fn run(args: Args) -> Outcome {
-    let (Stored::Created(occurrence) | Stored::AlreadyThere(occurrence)) =
-        attest(&args, &Process).await?;
-    output::print(occurrence.name.unwrap_or(occurrence.resource_uri))?;
-    Ok(Exit::Done)
+    let (config, secrets) = args.registries.config().await?;
+    let Running {
+        images,
+        passed_over,
+    } = match args.running.is_meant() {
+        true => args.running.read(&config).await?,
+        false => Running::default(),
+    };
+    let images: Vec<String> = images.into_iter().chain(args.image.clone()).collect();
+    for stored in attest(&args, &images, &config, &secrets, &Process).await? {
+        let (Stored::Created(occurrence) | Stored::AlreadyThere(occurrence)) = stored;
+        output::print(occurrence.name.unwrap_or(occurrence.resource_uri))?;
+    }
+    if passed_over.is_empty() {
+        return Ok(Exit::Done);
+    }
+    for what in &passed_over {
+        output::note(format_args!("not attested: {what}"));
+    }
+    let message = format!(
+        "{} of what was asked for is not attested",
+        passed_over.len()
+    );
+    Err(Failure::not_so(message).remedy("deploy it by digest, or take it out of what is asked for"))
 }
 
-async fn attest(args: &Args, environment: &dyn Environment) -> Result<Stored, Failure> {
-    let image = by_digest(&args.image)?;
-    let (config, secrets) = args.registries.config().await?;
-    let signer_for = signers::signer_for(&args.key, &config, environment).await?;
-    let attestor = attestor(args, &config).await?;
+/// Attests images, one after the other: what was stored before something failed stays, and a second time
+/// does no harm.
+async fn attest(
+    args: &Args,
+    images: &[String],
+    config: &Config,
+    secrets: &Secrets,
+    environment: &dyn Environment,
+) -> Result<Vec<Stored>, Failure> {
+    let digests = images.iter().map(|image| by_digest(image));
+    let digests = digests.collect::<Result<Vec<_>, _>>()?;
+    let signer_for = signers::signer_for(&args.key, config, environment).await?;
+    let attestor = attestor(args, config, secrets).await?;
     let signer = signer_for(&attestor)?;
-    let sink = sink(args, &config, &secrets).await?;
-    let stored = issue(
-        signer.as_ref(),
-        &attestor,
-        &image,
-        sink.as_ref(),
-        data::now(),
-    )
-    .await?;
-    match &stored {
-        Stored::Created(_) => {
-            output::note(format_args!("{image} is attested by {}", attestor.name))
-        }
-        Stored::AlreadyThere(_) => {
-            output::note(format_args!(
-                "{image} was attested by {} already",
-                attestor.name
-            ));
-        }
+    let sink = sink(args, images, config, secrets).await?;
+    let mut all = Vec::new();
+    for image in &digests {
+        let (signer, sink, now) = (signer.as_ref(), sink.as_ref(), data::now());
+        let stored = issue_until(signer, &attestor, image, sink, now, args.until).await?;
+        let name = &attestor.name;
+        output::note(match &stored {
+            Stored::Created(_) => format!("{image} is attested by {name}"),
+            Stored::AlreadyThere(_) => format!("{image} was attested by {name} already"),
+        });
+        all.push(stored);
     }
-    Ok(stored)
+    Ok(all)
 }
 
 fn by_digest(text: &str) -> Result<ImageReference, Failure> {
@@ -107,7 +148,7 @@ fn by_digest(text: &str) -> Result<ImageReference, Failure> {
     Ok(image)
 }
 
-async fn attestor(args: &Args, config: &Config) -> Result<Attestor, Failure> {
+async fn attestor(args: &Args, config: &Config, secrets: &Secrets) -> Result<Attestor, Failure> {
     let mut files = args.attestors.clone();
     if files.is_empty() {
         files.extend(config.attestors.clone());
@@ -118,8 +159,8 @@ async fn attestor(args: &Args, config: &Config) -> Result<Attestor, Failure> {
                 .remedy("name the attestor's file with --attestors FILE"),
         );
     }
-    let trust = postern_wiring::trust(None, &files, &config.projects, None)?;
-    let name = full_name(&args.attestor, &files)?;
+    let trust = postern_wiring::trust(None, &files, config, secrets, None)?;
+    let name = full_name(&args.attestor, &files, config, secrets).await?;
     let found = trust.attestor(&name).await.map_err(Failure::undetermined)?;
     found.ok_or_else(|| {
         Failure::mistake(format_args!("{} has no attestor {name}", files.join(", ")))
@@ -127,17 +168,27 @@ async fn attestor(args: &Args, config: &Config) -> Result<Attestor, Failure> {
     })
 }
 
-/// A bare id means the one attestor of that id in the files.
-fn full_name(written: &str, files: &[String]) -> Result<AttestorName, Failure> {
+/// A bare id means the one attestor of that id in the files and projects.
+async fn full_name(
+    written: &str,
+    files: &[String],
+    config: &Config,
+    secrets: &Secrets,
+) -> Result<AttestorName, Failure> {
     if written.contains('/') {
         return written.parse().map_err(Failure::mistake);
     }
     let mut names = Vec::new();
     for file in files {
-        let text = std::fs::read_to_string(Path::new(file))
-            .map_err(|error| Failure::mistake(format_args!("{file}: {error}")))?;
-        let attestors = parse_attestors(&text)
-            .map_err(|error| Failure::mistake(format_args!("{file}: {error}")))?;
+        let attestors = match postern_wiring::is_resource(file) {
+            true => {
+                let project = postern_wiring::project_of(file)?;
+                let authority = postern_wiring::policy_authority(config, secrets)?;
+                let listed = authority.attestors(project).await;
+                listed.map_err(Failure::undetermined)?
+            }
+            false => in_file(file)?,
+        };
         names.extend(attestors.into_iter().map(|attestor| attestor.name));
     }
     names.retain(|name| name.id == written);
@@ -157,17 +208,23 @@ fn full_name(written: &str, files: &[String]) -> Result<AttestorName, Failure> {
     }
 }
 
+fn in_file(file: &str) -> Result<Vec<Attestor>, Failure> {
+    let text = std::fs::read_to_string(Path::new(file))
+        .map_err(|error| Failure::mistake(format_args!("{file}: {error}")))?;
+    parse_attestors(&text).map_err(|error| Failure::mistake(format_args!("{file}: {error}")))
+}
+
 async fn sink(
     args: &Args,
+    images: &[String],
     config: &Config,
     secrets: &Secrets,
 ) -> Result<Arc<dyn AttestationSink>, Failure> {
     match args.to.as_deref() {
         None | Some("store") => Ok(Arc::new(data::open_store(&args.data.data).await?)),
         Some(word) => {
-            let image = std::slice::from_ref(&args.image);
-            let registry = registries::client(config, image, secrets).await?;
-            Ok(postern_wiring::sink(word, None, &registry).await?)
+            let registry = registries::client(config, images, secrets).await?;
+            Ok(postern_wiring::sink(word, None, &registry, config, secrets).await?)
         }
     }
 }
@@ -203,6 +260,14 @@ mod tests {
     struct Line {
         #[command(flatten)]
         args: Args,
+    }
+
+    /// Attests the one image.
+    async fn one(args: Args, environment: &dyn Environment) -> Result<Stored, Failure> {
+        let (config, secrets) = args.registries.config().await?;
+        let images: Vec<String> = args.image.iter().cloned().collect();
+        let stored = attest(&args, &images, &config, &secrets, environment).await?;
+        Ok(stored.into_iter().next().unwrap())
     }
 
     /// A folder with one attestor, whose key is in the environment.
@@ -250,11 +315,7 @@ mod tests {
             let mut words = vec!["attest", image, "--attestor", attestor];
             words.extend(["--attestors", file.as_str(), "--data", data.as_str()]);
             words.extend(rest);
-            attest(
-                &Line::try_parse_from(words).unwrap().args,
-                &self.environment,
-            )
-            .await
+            one(Line::try_parse_from(words).unwrap().args, &self.environment).await
         }
 
         /// What is told, without the paths and key ids that differ in every run.
@@ -355,7 +416,7 @@ mod tests {
         "#);
         let to_file = ["--key", "env:KEY", "--to", "occurrences.json"];
         insta::assert_snapshot!(world.told(IMAGE, "built-by-ci", &to_file).await, @r#"
-        attestations cannot be stored in "occurrences.json"; write store:DIR or registry
+        attestations cannot be stored in "occurrences.json"; write store:DIR, registry or containeranalysis:projects/ID
         try:
         "#);
     }
@@ -371,7 +432,7 @@ mod tests {
             "env:KEY",
         ];
         let args = Line::try_parse_from(words).unwrap().args;
-        let failure = attest(&args, &World::new().environment).await.unwrap_err();
+        let failure = one(args, &World::new().environment).await.unwrap_err();
         assert_eq!(failure.exit, Exit::Mistake);
         insta::assert_snapshot!(failure.message, @"no attestors are named, so the key cannot be compared");
     }

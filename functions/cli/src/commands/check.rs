@@ -12,10 +12,11 @@ use postern_core::request::{BreakGlassRequest, DeployRequest, RequestedImage};
 use postern_core::target::Target;
 use postern_gate::{Asked, Gate, GateOptions, GateParts};
 use postern_host::auth::Identity;
-use postern_host::config::Right;
+use postern_host::config::{Config, Right};
 use postern_registry::Registry;
 use tokio::time::Instant;
 
+use crate::configuration::Environment;
 use crate::data::{self, Data};
 use crate::layouts::Resolver;
 use crate::outcome::{Exit, Failure, Outcome};
@@ -31,19 +32,21 @@ pub(crate) struct Args {
     /// Images: HOST/PATH@sha256:…, HOST/PATH:TAG, or `oci:DIR[@sha256:…]`.
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<String>,
-    /// The policy, as `gcloud container binauthz policy export` writes it.
-    #[arg(long, value_name = "FILE")]
+    /// The policy: a file, as `gcloud container binauthz policy export` writes it, or
+    /// projects/ID/policy, as it stands at Binary Authorization.
+    #[arg(long, value_name = "POLICY")]
     policy: String,
     /// A file in place of the built-in system policy, which counts on GKE where the policy says
     /// `globalPolicyEvaluationMode: ENABLE`.
     #[arg(long, value_name = "FILE")]
     system_policy: Option<String>,
     /// Attestors, one or more in a file, as `gcloud container binauthz attestors describe` writes
-    /// them. May be given several times.
-    #[arg(long, value_name = "FILE")]
+    /// them, or projects/ID: whichever the policy names are then read at Binary Authorization. May be
+    /// given several times. With --policy projects/ID/policy they are read there anyway.
+    #[arg(long, value_name = "ATTESTORS")]
     attestors: Vec<String>,
-    /// Where attestations are looked for: a file of occurrences, store:DIR, or `registry` (next to
-    /// the image). May be given several times. Default: the data directory.
+    /// Where attestations are looked for: a file of occurrences, store:DIR, `registry` (next to
+    /// the image), or containeranalysis:projects/ID. May be given several times. Default: the data directory.
     #[arg(long, value_name = "SOURCE")]
     attestations: Vec<String>,
     /// Where the images are to run: cloud-run:PROJECT/LOCATION/SERVICE, cloud-run-job:…,
@@ -75,7 +78,9 @@ Examples:
   gcloud container binauthz attestors describe built-by-ci --format=json > attestors.json
   gcloud container binauthz attestations list --format=json > occurrences.json
   postern check us-docker.pkg.dev/p/repo/app@sha256:… --policy policy.yaml \\
-      --attestors attestors.json --attestations occurrences.json";
+      --attestors attestors.json --attestations occurrences.json
+  postern check us-docker.pkg.dev/p/repo/app@sha256:… --policy projects/p/policy \\
+      --attestations containeranalysis:projects/p";
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Format {
@@ -147,9 +152,15 @@ async fn prepare(args: &Args) -> Result<(Gate, DeployRequest), Failure> {
     let mut resolver = Resolver::new(Arc::clone(&registry), beside_the_image);
     let request = request(args, &mut resolver)?;
     let parts = GateParts {
-        trust: postern_wiring::trust(Some(&args.policy), &args.attestors, &config.projects, None)?,
+        trust: postern_wiring::trust(
+            Some(&args.policy),
+            &args.attestors,
+            &config,
+            &environment,
+            None,
+        )?,
         resolver: Arc::new(resolver),
-        sources: sources(args, &data, &registry).await?,
+        sources: sources(args, &data, &registry, &config, &environment).await?,
         revocations: data.clone(),
         journal: data.clone(),
         uses: data.clone(),
@@ -190,6 +201,8 @@ async fn sources(
     args: &Args,
     data: &Data,
     registry: &Arc<Registry>,
+    config: &Config,
+    environment: &Environment,
 ) -> Result<Vec<Arc<dyn AttestationSource>>, Failure> {
     if args.attestations.is_empty() {
         let store = data.store().cloned();
@@ -200,7 +213,8 @@ async fn sources(
     }
     let mut sources = Vec::new();
     for word in &args.attestations {
-        sources.push(postern_wiring::source(word, data.store(), registry).await?);
+        let store = data.store();
+        sources.push(postern_wiring::source(word, store, registry, config, environment).await?);
     }
     Ok(sources)
 }

@@ -1,6 +1,9 @@
-//! `postern policy`: what a policy says, whether it says it well, and whether it does what its
-//! tests expect.
+//! `postern policy`: what a policy says, whether it says it well, whether it does what its tests expect,
+//! and what it would change where it is enforced.
 
+mod apply;
+mod compared;
+mod diff;
 mod explain;
 mod lint;
 mod test;
@@ -13,7 +16,8 @@ use postern_core::policy::{MAX_BYTES, Policy, PolicyError};
 
 use crate::outcome::{Failure, Outcome};
 
-/// Find mistakes in a policy, test it by a table of cases, or see which rule holds and why.
+/// Find mistakes in a policy, test it by a table of cases, see which rule holds and why, compare it with
+/// the one that holds, or let it hold.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -25,6 +29,8 @@ enum Command {
     Lint(lint::Args),
     Test(test::Args),
     Explain(Box<explain::Args>),
+    Diff(diff::Args),
+    Apply(apply::Args),
 }
 
 /// How results are printed.
@@ -41,11 +47,13 @@ pub(crate) async fn run(args: Args) -> Outcome {
         Command::Lint(args) => lint::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Diff(args) => diff::run(&args).await,
+        Command::Apply(args) => apply::run(&args).await,
     }
 }
 
 /// Reads a text file, no more of it than a policy may have.
-fn read(path: &Path) -> Result<String, Failure> {
+pub(super) fn read(path: &Path) -> Result<String, Failure> {
     let wrong = |error: std::io::Error| {
         Failure::mistake(format_args!("{}: {error}", path.display()))
             .remedy("name a file of UTF-8 text that exists and may be read")

@@ -19,6 +19,8 @@ pub struct LogSink {
     pub include_children: bool,
     /// Whether it takes entries away from the sinks below.
     pub intercept_children: bool,
+    /// Who writes to the destination, such as `serviceAccount:service-1@gcp-sa-logging.iam.gserviceaccount.com`.
+    pub writer_identity: String,
     /// What is left out.
     pub exclusions: Vec<LogExclusion>,
 }
@@ -109,6 +111,9 @@ pub trait EstateReader: Send + Sync {
     async fn sinks(&self, resource: &str) -> Result<Vec<LogSink>, Unavailable>;
     /// The audit configurations of exactly this resource.
     async fn audit_configs(&self, resource: &str) -> Result<Vec<AuditConfig>, Unavailable>;
+    /// Who may publish to a topic (`projects/P/topics/T`) by what is granted on the topic itself; `None` if
+    /// there is no such topic.
+    async fn publishers(&self, topic: &str) -> Result<Option<Vec<String>>, Unavailable>;
     /// The subscriptions of a project.
     async fn subscriptions(&self, project: &str) -> Result<Vec<TopicSubscription>, Unavailable>;
     /// The locations where a project may use Cloud Run.

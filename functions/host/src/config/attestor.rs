@@ -26,7 +26,7 @@ pub struct Signer {
     /// Attestors that must be satisfied before.
     #[serde(default)]
     pub requires: Vec<AttestorName>,
-    /// Where the attestation is stored: `store`, `registry`.
+    /// Where the attestation is stored: `store`, `registry`, `containeranalysis:projects/ID`.
     #[serde(default)]
     pub to: Option<String>,
 }

@@ -119,4 +119,8 @@ pub struct Endpoints {
     pub storage: Option<String>,
     /// Cloud KMS, instead of `https://cloudkms.googleapis.com`.
     pub kms: Option<String>,
+    /// Binary Authorization, instead of `https://binaryauthorization.googleapis.com`.
+    pub binary_authorization: Option<String>,
+    /// Container Analysis, instead of `https://containeranalysis.googleapis.com`.
+    pub container_analysis: Option<String>,
 }

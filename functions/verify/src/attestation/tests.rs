@@ -3,7 +3,7 @@ use std::sync::Mutex;
 
 use postern_core::attestor::{Attestor, AttestorPublicKey, PkixPublicKey, SignatureAlgorithm};
 use postern_core::bytes::Base64;
-use postern_core::payload::signature_payload;
+use postern_core::payload::{signature_payload, signature_payload_until};
 use postern_core::ports::SignerKey;
 use postern_core::reason::Reason;
 use postern_core::revocation::Revoked;
@@ -576,4 +576,36 @@ fn what_was_verified_by_an_expiring_key_is_forgotten_in_time() {
     assert!(verified(None).holds_at(Timestamp::MAX));
     assert!(!verified(Some(AT)).holds_at(AT));
     assert!(verified(Some(Timestamp::MAX)).holds_at(AT));
+}
+
+#[test]
+fn an_attestation_counts_until_it_says_itself_that_it_is_over() {
+    let world = World::new();
+    let until = |until: Timestamp| {
+        let payload = signature_payload_until(&world.image, &world.digest, until);
+        let mut occurrence = world.occurrence();
+        let attestation = occurrence.attestation.as_mut().unwrap();
+        attestation.signatures[0].signature = Base64(world.signer.sign_at(&payload, AT).unwrap());
+        attestation.serialized_payload = Base64(payload);
+        occurrence
+    };
+    let second = jiff::SignedDuration::from_secs(1);
+    let good = until(AT + second);
+    assert!(matches!(
+        world.verify(&[Ok(&[good])]),
+        AttestorOutcome::Met(_)
+    ));
+    let AttestorOutcome::NotMet(reasons) = world.verify(&[Ok(&[until(AT)])]) else {
+        panic!("met");
+    };
+    assert_eq!(reasons[0].code, ReasonCode::AttestationExpired);
+    // The end is signed: nobody moves it.
+    let mut moved = until(AT);
+    let attestation = moved.attestation.as_mut().unwrap();
+    let later = signature_payload_until(&world.image, &world.digest, AT + second);
+    attestation.serialized_payload = Base64(later);
+    assert!(matches!(
+        world.verify(&[Ok(&[moved])]),
+        AttestorOutcome::NotMet(_)
+    ));
 }

@@ -131,6 +131,8 @@ pub(super) struct Sink {
     #[serde(default)]
     intercept_children: bool,
     #[serde(default)]
+    writer_identity: String,
+    #[serde(default)]
     exclusions: Vec<Exclusion>,
 }
 
@@ -158,8 +160,44 @@ impl From<Sink> for LogSink {
             disabled: sink.disabled,
             include_children: sink.include_children,
             intercept_children: sink.intercept_children,
+            writer_identity: sink.writer_identity,
             exclusions: sink.exclusions.into_iter().map(exclusion).collect(),
         }
+    }
+}
+
+/// Roles by which messages can be published (Pub/Sub, "Access control with IAM").
+const PUBLISHING: [&str; 5] = [
+    "roles/pubsub.publisher",
+    "roles/pubsub.editor",
+    "roles/pubsub.admin",
+    "roles/editor",
+    "roles/owner",
+];
+
+/// The IAM policy of a topic.
+#[derive(Deserialize)]
+pub(super) struct Bindings {
+    #[serde(default)]
+    bindings: Vec<Binding>,
+}
+
+#[derive(Deserialize)]
+struct Binding {
+    #[serde(default)]
+    role: String,
+    #[serde(default)]
+    members: Vec<String>,
+}
+
+impl Bindings {
+    /// Who may publish.
+    pub(super) fn publishers(self) -> Vec<String> {
+        let publishing = self
+            .bindings
+            .into_iter()
+            .filter(|binding| PUBLISHING.contains(&binding.role.as_str()));
+        publishing.flat_map(|binding| binding.members).collect()
     }
 }
 

@@ -20,7 +20,7 @@ async fn every_page_of_sinks_is_read_and_each_setting_of_them() {
     let recorder = Recorder::start(|_, _| {
         json!({"sinks": [{"name": "audit", "destination": "pubsub.googleapis.com/projects/a/topics/t",
             "filter": "severity>=ERROR", "includeChildren": true, "interceptChildren": true,
-            "exclusions": [{"name": "quiet", "filter": "x", "disabled": true}]}]})
+            "writerIdentity": "serviceAccount:writer@example.com", "exclusions": [{"name": "quiet", "filter": "x", "disabled": true}]}]})
     })
     .await;
     let sinks = estate(&recorder).sinks("organizations/12").await.unwrap();
@@ -33,6 +33,7 @@ async fn every_page_of_sinks_is_read_and_each_setting_of_them() {
             disabled: false,
             include_children: true,
             intercept_children: true,
+            writer_identity: "serviceAccount:writer@example.com",
             exclusions: [
                 LogExclusion {
                     name: "quiet",
@@ -47,6 +48,25 @@ async fn every_page_of_sinks_is_read_and_each_setting_of_them() {
         recorder.asked(),
         "GET /v2/organizations/12/sinks?pageSize=100"
     );
+}
+
+#[tokio::test]
+async fn who_may_publish_to_a_topic_is_read_and_a_topic_that_is_not_there_is_none() {
+    let recorder = Recorder::start(|_, _| {
+        json!({"bindings": [
+            {"role": "roles/pubsub.viewer", "members": ["user:viewer@example.com"]},
+            {"role": "roles/pubsub.publisher", "members": ["serviceAccount:writer@example.com"]},
+        ]})
+    })
+    .await;
+    let estate_of = estate(&recorder);
+    let publishers = estate_of.publishers("projects/a/topics/t").await.unwrap();
+    assert_eq!(publishers.unwrap(), ["serviceAccount:writer@example.com"]);
+    assert_eq!(recorder.asked(), "GET /v1/projects/a/topics/t:getIamPolicy");
+    assert!(estate_of.publishers("projects/a/topics/..").await.is_err());
+    let absent = Recorder::answering(404, |_, _| json!({"error": {"status": "NOT_FOUND"}})).await;
+    let publishers = estate(&absent).publishers("projects/a/topics/t").await;
+    assert_eq!(publishers, Ok(None));
 }
 
 #[tokio::test]

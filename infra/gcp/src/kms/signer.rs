@@ -69,4 +69,12 @@ impl Signer for KmsSigner {
     async fn public_key(&self) -> Result<SignerKey, Unavailable> {
         self.key.public_key().await
     }
+
+    async fn objection(&self) -> Result<Option<String>, Unavailable> {
+        let public = self.key.public().await?;
+        if let Err(why) = self.algorithm(public) {
+            return Ok(Some(why));
+        }
+        self.key.permission_missing().await
+    }
 }

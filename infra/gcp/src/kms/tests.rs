@@ -421,3 +421,33 @@ async fn an_attestor_states_the_algorithm_of_its_key() {
         "{foreign}"
     );
 }
+
+#[tokio::test]
+async fn what_stands_against_signing_is_told_without_a_signature() {
+    const ALGORITHM: &str = "EC_SIGN_P256_SHA256";
+    let objection = async |granted: Value, stated: &str| {
+        let held = Held::p256();
+        let (pem, stated) = (held.pem(), stated.to_owned());
+        let public = public_key(&held, ALGORITHM);
+        let recorder = Recorder::start(move |path, _| match path.ends_with("/publicKey") {
+            true => public.clone(),
+            false => granted.clone(),
+        })
+        .await;
+        let attestor = attestor(&pem, &stated);
+        let objection = key(&recorder).signer(&attestor).objection().await.unwrap();
+        assert!(!recorder.asked().contains(":asymmetricSign"));
+        objection
+    };
+    let granted = json!({"permissions": ["cloudkms.cryptoKeyVersions.useToSign"]});
+    assert_eq!(objection(granted.clone(), ALGORITHM).await, None);
+    let missing = objection(json!({}), ALGORITHM).await.unwrap();
+    assert!(
+        missing.starts_with(
+            "this identity lacks cloudkms.cryptoKeyVersions.useToSign; grant it: gcloud kms keys"
+        ),
+        "{missing}"
+    );
+    let other = objection(granted, "ECDSA_P384_SHA384").await.unwrap();
+    assert!(other.contains("correct the attestor"), "{other}");
+}

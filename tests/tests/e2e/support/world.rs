@@ -189,7 +189,8 @@ pub(crate) struct Checked {
 }
 
 impl Checked {
-    fn of(output: &Output) -> Self {
+    /// What it said, by its output.
+    pub(crate) fn of(output: &Output) -> Self {
         Self {
             exit: output.status.code(),
             decision: serde_json::from_slice(&output.stdout).unwrap_or_default(),

@@ -61,6 +61,10 @@ impl EstateReader for Fake {
         self.allowed("configs", resource)?;
         Ok(self.configs.get(resource).cloned().unwrap_or_default())
     }
+    async fn publishers(&self, topic: &str) -> Result<Option<Vec<String>>, Unavailable> {
+        self.allowed("publishers", topic)?;
+        Ok(None)
+    }
     async fn subscriptions(&self, project: &str) -> Result<Vec<TopicSubscription>, Unavailable> {
         self.allowed("subscriptions", project)?;
         Ok(self.subscriptions.clone())
