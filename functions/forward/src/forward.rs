@@ -1,8 +1,11 @@
 //! One call, from its path to its answer.
 
+mod reading;
+mod runs;
+mod written;
+
 use std::sync::Arc;
 
-use futures::future::try_join_all;
 use postern_core::attestor::ProjectNumbers;
 use postern_core::decision::Decision;
 use postern_core::ports::{
@@ -13,22 +16,13 @@ use postern_core::target::{CloudRunKind, CloudRunResource, Target};
 use postern_host::config::{DeployAs, ForwardedBreakGlass, JobChecks};
 use serde_json::{Value, json};
 
-use crate::after::after;
-use crate::asked::{Dialect, Verb, Write};
+use crate::asked::{Verb, Write};
 use crate::body;
-use crate::change::Change;
-use crate::manifest::manifest;
 use crate::permission::Question;
-use crate::pin::{Pins, keeps_state};
 use crate::query::Query;
 use crate::refusal::{Code, Refusal};
 use crate::region::Regions;
-use crate::resource::{BREAK_GLASS, BREAK_GLASS_V2, Resource};
-use crate::revision::{Revision, is_by_digest};
-use crate::told;
-
-/// Revisions that are looked at for one write. Traffic is split between fewer.
-const MAX_REVISIONS: usize = 32;
+use crate::resource::Resource;
 
 /// What the forwarding gate stands between.
 pub struct ForwardParts {
@@ -232,206 +226,6 @@ impl Forward {
         }
     }
 
-    /// Judges what newly runs once the resource is written, and makes the body what may go on.
-    async fn change(
-        &self,
-        judged: &Judged<'_>,
-        body: &mut Value,
-    ) -> Result<Option<String>, Refusal> {
-        let write = judged.write;
-        let current = self.current(judged).await?;
-        let upsert = judged.call.query.says("allowMissing");
-        if current.is_none() && upsert && self.options.deploy_as == DeployAs::Caller {
-            self.ask(judged, &Question::to_create(write)).await?;
-        }
-        let after = match (write.verb, &current) {
-            (Verb::Patch, Some(current)) => {
-                after(current, body, judged.call.query.get("updateMask"))?
-            }
-            (_, Some(current)) if write.dialect == Dialect::V1 => with_status(body, current),
-            _ => body.clone(),
-        };
-        let current = current.as_ref().map(|value| write.dialect.resource(value));
-        let after = write.dialect.resource(&after);
-        let mut change = Change::between(write.kind, current, after);
-        change.template |= judged.call.query.says("forceNewRevision");
-        if let Some(current) = current {
-            only_this_version(current, body);
-        }
-        if change.is_nothing() {
-            return Ok(None);
-        }
-        let revisions = self.revisions(judged, &change).await?;
-        let template = Some(after).filter(|_| change.template);
-        let break_glass = after.break_glass();
-        let only_told = write.kind == CloudRunKind::Job
-            && self.options.jobs == JobChecks::Execution
-            && !after.starts();
-        let proposed = ProposedDeployment {
-            manifest: manifest(write.kind, &judged.place, template, &revisions, break_glass),
-            target: target(write.kind, &judged.place),
-            dry_run: only_told || judged.call.query.is_a_trial(),
-        };
-        let decision = match self.decide(&proposed).await {
-            // A job is judged again when it runs.
-            Err(refusal) if only_told => {
-                let warning = "Postern could not say whether this job may run".to_owned();
-                tracing::warn!(?refusal, "a job that is written could not be judged");
-                return Ok(Some(warning));
-            }
-            decision => decision?,
-        };
-        if !decision.allowed && !only_told {
-            let names: Vec<_> = revisions
-                .into_iter()
-                .map(|revision| revision.name)
-                .collect();
-            return Err(told::denied(&decision, &names));
-        }
-        if change.template {
-            pin(judged, &decision, body)?;
-        }
-        self.strip(&decision, write.dialect, body);
-        let refused_later = !decision.allowed && only_told;
-        Ok(refused_later.then(|| told_only(&decision)))
-    }
-
-    /// Judges a job as it is stored: that is what runs.
-    async fn run(&self, judged: &Judged<'_>, body: &mut Value) -> Result<Option<String>, Refusal> {
-        only_overrides(body)?;
-        let current = self.current(judged).await?.ok_or_else(|| {
-            let name = &judged.place.name;
-            Refusal::invalid(format!(
-                "there is no job {name:?} to run, or it is not shown"
-            ))
-        })?;
-        let job = judged.write.dialect.resource(&current);
-        let kind = judged.write.kind;
-        let proposed = ProposedDeployment {
-            manifest: manifest(kind, &judged.place, Some(job), &[], job.break_glass()),
-            target: target(kind, &judged.place),
-            dry_run: judged.call.query.is_a_trial(),
-        };
-        let decision = self.decide(&proposed).await?;
-        if !decision.allowed {
-            return Err(told::denied(&decision, &[]));
-        }
-        let by_tag = decision
-            .images
-            .iter()
-            .find(|image| !is_by_digest(&image.image));
-        if let (Some(image), None) = (by_tag, &decision.break_glass) {
-            return Err(Refusal::new(
-                Code::FailedPrecondition,
-                format!(
-                    "the job names {} by tag, and what it stands for may change before it runs: write \
-                     the job through this gate, which pins it, or name the image by digest",
-                    image.image
-                ),
-            ));
-        }
-        if judged.write.dialect == Dialect::V2 {
-            only_this_version(job, body);
-        }
-        Ok(None)
-    }
-
-    /// The resource as it is; `None` where it is not there.
-    async fn current(&self, judged: &Judged<'_>) -> Result<Option<Value>, Refusal> {
-        let write = judged.write;
-        if write.verb == Verb::Create {
-            return Ok(None);
-        }
-        let path = match write.verb {
-            Verb::Run => judged.call.path.trim_end_matches(":run"),
-            _ => &judged.call.path,
-        };
-        self.get(judged, judged.call.region.clone(), path).await
-    }
-
-    /// What the revisions run that are to get traffic.
-    async fn revisions(
-        &self,
-        judged: &Judged<'_>,
-        change: &Change,
-    ) -> Result<Vec<Revision>, Refusal> {
-        if change.revisions.len() > MAX_REVISIONS {
-            return Err(Refusal::invalid(format!(
-                "traffic is split between more than {MAX_REVISIONS} revisions"
-            )));
-        }
-        try_join_all(
-            change
-                .revisions
-                .iter()
-                .map(|name| self.revision(judged, name)),
-        )
-        .await
-    }
-
-    /// v1 alone says which digest a revision of a service runs.
-    async fn revision(&self, judged: &Judged<'_>, name: &str) -> Result<Revision, Refusal> {
-        let CloudRunResource {
-            location,
-            name: pool,
-            ..
-        } = &judged.place;
-        let project = &judged.write.project;
-        let (dialect, path) = match judged.write.kind {
-            CloudRunKind::Service | CloudRunKind::Job => {
-                let group = "/apis/serving.knative.dev/v1";
-                (
-                    Dialect::V1,
-                    format!("{group}/namespaces/{project}/revisions/{name}"),
-                )
-            }
-            CloudRunKind::WorkerPool => {
-                let pools = format!("/v2/projects/{project}/locations/{location}/workerPools");
-                (Dialect::V2, format!("{pools}/{pool}/revisions/{name}"))
-            }
-        };
-        let refused = |message| Err(Refusal::new(Code::FailedPrecondition, message));
-        if !path
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"-_.:/".contains(&b))
-        {
-            return refused(format!("{name:?} is the name of no revision"));
-        }
-        let Some(revision) = self.get(judged, Some(location.clone()), &path).await? else {
-            return refused(format!(
-                "the revision {name} is to get traffic, and is not there"
-            ));
-        };
-        Revision::of(name, dialect, &revision).or_else(|image| {
-            refused(format!(
-                "the revision {name} names {image} by tag, and nobody says what it runs: deploy the \
-                 image by digest"
-            ))
-        })
-    }
-
-    /// Reads something in the caller's name; `None` where Google says that it is not there.
-    async fn get(
-        &self,
-        judged: &Judged<'_>,
-        region: Option<String>,
-        path: &str,
-    ) -> Result<Option<Value>, Refusal> {
-        let answer = self.parts.google.call(GoogleCall {
-            api: GoogleApi::Run { region },
-            method: "GET".to_owned(),
-            path: path.to_owned(),
-            query: Vec::new(),
-            headers: judged.call.headers.clone(),
-            name: InTheNameOf::Caller(judged.authorization.clone()),
-            body: None,
-        });
-        match answer.await? {
-            answer if answer.status == 404 => Ok(None),
-            answer => read(answer).map(Some),
-        }
-    }
-
     async fn decide(&self, proposed: &ProposedDeployment) -> Result<Decision, Refusal> {
         self.parts
             .gate
@@ -441,21 +235,6 @@ impl Forward {
                 GateRefusal::Unreadable(why) => Refusal::invalid(why),
                 GateRefusal::Unavailable(outage) => outage.into(),
             })
-    }
-
-    /// Takes a break-glass that was honoured off what goes on, if that is configured.
-    fn strip(&self, decision: &Decision, dialect: Dialect, body: &mut Value) {
-        let strips = self.options.break_glass == ForwardedBreakGlass::Strip;
-        if !strips || decision.break_glass.is_none() {
-            return;
-        }
-        let (holder, field) = match dialect {
-            Dialect::V1 => ("/metadata/annotations", BREAK_GLASS),
-            Dialect::V2 => BREAK_GLASS_V2.rsplit_once('/').unwrap_or_default(),
-        };
-        if let Some(holder) = body.pointer_mut(holder).and_then(Value::as_object_mut) {
-            holder.remove(field);
-        }
     }
 }
 
@@ -487,16 +266,6 @@ fn read(answer: GoogleAnswer) -> Result<Value, Refusal> {
     })
 }
 
-/// A body of v1 with what Cloud Run alone writes: the caller's `status` says nothing.
-fn with_status(body: &Value, current: &Value) -> Value {
-    let mut after = body.clone();
-    if let Some(after) = after.as_object_mut() {
-        let status = current.get("status").cloned().unwrap_or_default();
-        after.insert("status".to_owned(), status);
-    }
-    after
-}
-
 /// What was judged is what is written: not if somebody else writes in between. A body that says which version
 /// it is for already is left as it is.
 fn only_this_version(current: Resource<'_>, body: &mut Value) {
@@ -516,69 +285,11 @@ fn only_this_version(current: Resource<'_>, body: &mut Value) {
     }
 }
 
-/// Writes digests in place of the tags that were judged, where nobody minds.
-fn pin(judged: &Judged<'_>, decision: &Decision, body: &mut Value) -> Result<(), Refusal> {
-    let pins = Pins::of(decision);
-    let Some(template) = body.pointer_mut(judged.write.dialect.template()) else {
-        return Ok(());
-    };
-    let written = pins.write_into(template);
-    match written.first() {
-        Some((tag, digest)) if keeps_state(&judged.call.user_agent) => Err(Refusal::new(
-            Code::FailedPrecondition,
-            format!(
-                "{tag} is named by tag, which may be another image in a second. It would be pinned, but \
-                 your client would find a difference for ever: write {digest} in its place"
-            ),
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// A run says how, never what.
-fn only_overrides(body: &Value) -> Result<(), Refusal> {
-    let only = |value: &Value, known: &[&str]| match value.as_object() {
-        Some(fields) => fields.keys().all(|field| known.contains(&field.as_str())),
-        None => value.is_null(),
-    };
-    let overrides = body.get("overrides").unwrap_or(&Value::Null);
-    let containers = overrides
-        .get("containerOverrides")
-        .and_then(Value::as_array);
-    let plain = only(body, &["etag", "name", "overrides", "validateOnly"])
-        && only(
-            overrides,
-            &[
-                "containerOverrides",
-                "taskCount",
-                "timeout",
-                "timeoutSeconds",
-            ],
-        )
-        && containers
-            .into_iter()
-            .flatten()
-            .all(|container| only(container, &["args", "clearArgs", "env", "name"]));
-    match plain {
-        true => Ok(()),
-        false => Err(Refusal::invalid(
-            "only arguments, environment, the number of tasks and their time may be overridden in a run",
-        )),
-    }
-}
-
 fn target(kind: CloudRunKind, place: &CloudRunResource) -> Target {
     Target::CloudRun {
         kind,
         resource: Some(place.clone()),
     }
-}
-
-fn told_only(decision: &Decision) -> String {
-    format!(
-        "Postern will not let this job run as it is (decided on trial as {})",
-        decision.id
-    )
 }
 
 fn unauthenticated() -> Refusal {
