@@ -14,6 +14,7 @@ mod fetcher;
 mod identity;
 mod ledger;
 mod resources;
+mod run_task;
 mod runtime;
 mod sources;
 
@@ -36,6 +37,7 @@ pub use self::ledger::{Head, Inclusion, Leaf, LedgerStore};
 pub use self::resources::{
     OccurrenceWrite, OccurrencesOf, Resource, ResourceStore, ResourceWrite, Wrote,
 };
+pub use self::run_task::RunTaskHost;
 pub use self::runtime::{RunningRevision, Runtime, RuntimeState};
 use crate::attestor::{Attestor, AttestorName, NoteName};
 use crate::case::{Case, Drill};

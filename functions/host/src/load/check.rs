@@ -5,6 +5,7 @@ mod alerts;
 mod aws;
 mod cases;
 mod registries;
+mod terraform;
 
 use std::net::SocketAddr;
 
@@ -42,6 +43,7 @@ pub(super) fn check(
     access::check(&config.auth, platform, &mut findings);
     registries::check(&config.registries, environment, &mut findings);
     alerts::check(config, environment, shaped, &mut findings);
+    terraform::check(&config.terraform, platform, environment, &mut findings);
     findings
 }
 
