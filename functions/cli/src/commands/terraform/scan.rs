@@ -161,6 +161,11 @@ mod tests {
             &json!({}),
         );
         let report = terraform::scan(plan.as_bytes()).unwrap();
-        insta::assert_snapshot!(text(&report), @"");
+        insta::assert_snapshot!(text(&report), @r#"
+        error        IMAGE_BY_TAG  aws_lambda_function.web
+                     the image "registry.example/web\u{1b}[2J:v1" is named without its digest: what it stands for may change after it was checked
+                     try: name it by digest, HOST/PATH@sha256:…, as the build that pushed it says
+        1 error(s), 0 warning(s), 0 cannot be told
+        "#);
     }
 }
