@@ -40,4 +40,5 @@ mod sns;
 mod store;
 mod support;
 mod terraform;
+mod terraform_google;
 mod trust;
