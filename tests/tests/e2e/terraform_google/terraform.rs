@@ -80,18 +80,17 @@ provider "google" {{
         self.run(&["destroy", "-auto-approve", "-input=false"], variables);
     }
 
-    /// Whether there is nothing to change any more.
-    pub(super) fn is_settled(&self, variables: &[&str]) -> bool {
+    /// Fails the test unless there is nothing to change any more.
+    pub(super) fn is_settled(&self, variables: &[&str]) {
         let plan = ["plan", "-detailed-exitcode", "-input=false"];
         let output = self.output(&plan, variables);
-        match output.status.code() {
-            Some(0) => true,
-            Some(2) => {
-                eprintln!("{}", String::from_utf8_lossy(&output.stdout));
-                false
-            }
-            _ => panic!("{}", String::from_utf8_lossy(&output.stderr)),
-        }
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 
     /// What would be applied, as JSON.
