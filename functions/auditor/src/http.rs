@@ -6,6 +6,7 @@
 
 mod cases;
 mod ledger;
+mod run_task;
 mod sns;
 
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use crate::push;
 
 pub use self::cases::cases_router;
 pub use self::ledger::ledger_router;
+pub use self::run_task::{RunTasks, RunTasksError, run_task_router};
 pub use self::sns::sns_router;
 
 /// The largest request: a Pub/Sub message (10 MB) as base64, with its envelope.

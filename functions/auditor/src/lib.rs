@@ -28,6 +28,7 @@ pub mod report;
 pub mod sns;
 pub mod sources;
 pub mod subject;
+pub mod terraform;
 #[cfg(test)]
 mod testing;
 mod watch;

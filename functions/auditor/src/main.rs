@@ -73,7 +73,7 @@ async fn run() -> Result<(), StartError> {
     };
     let taken = Arc::clone(&auditor);
     let doors = Doors {
-        signed: sns(&config, &auditor)?,
+        signed: sns(&config, &auditor)?.merge(run_tasks(&config, &environment)?),
         queue: Some(consume(move |body| {
             let auditor = Arc::clone(&taken);
             async move { queue::take(&auditor, &body).await }
@@ -133,6 +133,17 @@ async fn tick(State(due): State<Due>, identity: Identity) -> Result<Json<Done>, 
     let done = |looked, fetched| Done { looked, fetched };
     let both = looked.and_then(|looked| Ok::<_, Unavailable>(done(looked, fetched?)));
     both.map(Json).map_err(outage)
+}
+
+/// The run task of HCP Terraform, where there is a key that it signs with.
+fn run_tasks(config: &Config, environment: &dyn Environment) -> Result<Router, StartError> {
+    let Some(task) = &config.terraform.run_task else {
+        return Ok(Router::new());
+    };
+    let host = postern_wiring::run_task_host(task)?;
+    let tasks = http::RunTasks::of_config(task, environment, host);
+    let tasks = tasks.map_err(|error| StartError::Function(error.to_string()))?;
+    Ok(http::run_task_router(tasks))
 }
 
 /// The door of Amazon SNS, where there are topics that may come in by it.

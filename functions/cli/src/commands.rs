@@ -18,3 +18,4 @@ pub(crate) mod revoke;
 pub(crate) mod serve;
 pub(crate) mod signature;
 pub(crate) mod store;
+pub(crate) mod terraform;

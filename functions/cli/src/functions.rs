@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use postern_attestor::{Attestor, AttestorParts, rules};
 use postern_auditor::case::Rules;
 use postern_auditor::detection::Catalogue;
+use postern_auditor::http::RunTasks;
 use postern_auditor::ledger::{Anchors, Ledger};
 use postern_auditor::sns::SnsDoor;
 use postern_auditor::sources::{Fetched, Sources};
@@ -148,7 +149,7 @@ pub(crate) async fn assemble(
                 config.auth.attestor.as_ref(),
             )?,
             Function::Trust => trust_routes(config, environment, &adapters)?,
-            Function::Auditor => auditor_routes(config, &adapters, &auditor)?,
+            Function::Auditor => auditor_routes(config, environment, &adapters, &auditor)?,
             // Its one path is that of all.
             Function::Notifier => Router::new(),
         };
@@ -398,6 +399,7 @@ fn trust_routes(
 
 fn auditor_routes(
     config: &Config,
+    environment: &dyn Environment,
     adapters: &Adapters,
     auditor: &Arc<Auditor>,
 ) -> Result<Router, Failure> {
@@ -407,7 +409,8 @@ fn auditor_routes(
     let cases = cases
         .merge(postern_wiring::inspect_router(config, adapters)?)
         .merge(postern_auditor::http::ledger_router(store));
-    let events = guarded(events, config.auth.auditor.as_ref())?.merge(sns(config, auditor)?);
+    let signed = sns(config, auditor)?.merge(run_tasks(config, environment)?);
+    let events = guarded(events, config.auth.auditor.as_ref())?.merge(signed);
     Ok(events.merge(guarded(cases, config.auth.cases.as_ref())?))
 }
 
@@ -419,6 +422,16 @@ fn sns(config: &Config, auditor: &Arc<Auditor>) -> Result<Router, Failure> {
     }
     let door = SnsDoor::new(topics, postern_wiring::fetcher()?).map_err(Failure::mistake)?;
     Ok(postern_auditor::http::sns_router(Arc::clone(auditor), door))
+}
+
+/// The run task of HCP Terraform, where there is a key that it signs with.
+fn run_tasks(config: &Config, environment: &dyn Environment) -> Result<Router, Failure> {
+    let Some(task) = &config.terraform.run_task else {
+        return Ok(Router::new());
+    };
+    let host = postern_wiring::run_task_host(task)?;
+    let tasks = RunTasks::of_config(task, environment, host).map_err(Failure::mistake)?;
+    Ok(postern_auditor::http::run_task_router(tasks))
 }
 
 fn lookout(adapters: &Adapters, auditor: Arc<Auditor>) -> Lookout {

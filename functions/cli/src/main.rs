@@ -60,6 +60,7 @@ enum Command {
     Unrevoke(commands::revoke::UnrevokeArgs),
     Revoked(commands::revoke::RevokedArgs),
     Store(commands::store::Args),
+    Terraform(commands::terraform::Args),
     Completions(commands::completions::Args),
 }
 
@@ -106,6 +107,7 @@ async fn run(command: Command) -> Outcome {
         Command::Unrevoke(args) => commands::revoke::unrevoke(args).await,
         Command::Revoked(args) => commands::revoke::revoked(args).await,
         Command::Store(args) => commands::store::run(args).await,
+        Command::Terraform(args) => commands::terraform::run(args).await,
         Command::Completions(args) => commands::completions::run(args, Cli::command()),
     }
 }

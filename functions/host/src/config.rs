@@ -13,6 +13,7 @@ mod ledger;
 mod output;
 mod registry;
 mod route;
+mod terraform;
 mod trust;
 
 use postern_core::attestor::ProjectNumbers;
@@ -32,6 +33,7 @@ pub use output::{
 };
 pub use registry::{Credential, Registry};
 pub use route::{OneOrMore, Route, RouteMatch, Silence};
+pub use terraform::{RunTask, Terraform};
 pub use trust::{Trust, TrustKeys};
 
 /// The whole configuration. Every key has a default: an empty file is the embedded set-up.
@@ -90,6 +92,8 @@ pub struct Config {
     pub silences: Vec<Silence>,
     /// Who is called as long as alerts are delivered.
     pub heartbeat: Option<Heartbeat>,
+    /// What is looked at before Terraform applies it.
+    pub terraform: Terraform,
 }
 
 impl Default for Config {
@@ -120,6 +124,7 @@ impl Default for Config {
             routes: Vec::new(),
             silences: Vec::new(),
             heartbeat: None,
+            terraform: Terraform::default(),
         }
     }
 }

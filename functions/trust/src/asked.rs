@@ -21,6 +21,7 @@ pub(crate) struct Asked {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Action {
     Project(String),
+    Billing(String),
     Services(String),
     EnableServices(String),
     Service { project: String, service: String },
@@ -112,6 +113,7 @@ fn action(
     let occurrence = |id: &str| format!("projects/{project}/occurrences/{id}");
     let (action, permission) = match (method, path, verb) {
         ("GET", [], None) => (Action::Project(p()), "resourcemanager.projects.get"),
+        ("GET", ["billingInfo"], None) => (Action::Billing(p()), "resourcemanager.projects.get"),
         ("GET", ["services", service], None) => {
             let service = (*service).to_owned();
             (

@@ -104,6 +104,7 @@ async fn answer(trust: &Trust, call: &Call) -> Result<Value, ApiError> {
     }
     match asked.action {
         Action::Project(project) => Ok(trust.project(&project)),
+        Action::Billing(project) => Ok(trust.billing(&project)),
         Action::Services(project) => Ok(trust.services(&project)),
         Action::EnableServices(project) => trust.enable_services(call, &project),
         Action::EnableService { project, service } => trust.enable_service(&project, &service),

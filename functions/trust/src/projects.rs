@@ -1,4 +1,5 @@
-//! What clients ask of a project before they use it: Resource Manager's and Service Usage's answers.
+//! What clients ask of a project before they use it: Resource Manager's, Cloud Billing's and Service Usage's
+//! answers.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -26,6 +27,16 @@ impl Trust {
             "projectNumber": self.number_of(project).to_string(),
             "name": project,
             "lifecycleState": "ACTIVE",
+        })
+    }
+
+    /// Who pays for a project: nobody, here.
+    pub(crate) fn billing(&self, project: &str) -> Value {
+        json!({
+            "name": format!("projects/{project}/billingInfo"),
+            "projectId": project,
+            "billingAccountName": "",
+            "billingEnabled": false,
         })
     }
 

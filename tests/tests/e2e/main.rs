@@ -45,6 +45,7 @@ mod sns;
 mod store;
 mod support;
 mod terraform;
+mod terraform_google;
 mod trust;
 mod trust_kms;
 mod trust_platforms;

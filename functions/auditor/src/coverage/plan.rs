@@ -72,13 +72,7 @@ impl Plan {
     /// # Errors
     /// If it is neither.
     pub fn parse(json: &[u8]) -> Result<Self, PlanError> {
-        let document: Value =
-            serde_json::from_slice(json).map_err(|error| PlanError::Json(error.to_string()))?;
-        let version = document["format_version"].as_str().unwrap_or_default();
-        if !version.starts_with("1.") {
-            let version = version.chars().take(16).collect();
-            return Err(PlanError::Version(version));
-        }
+        let document = document(json)?;
         let values = ["planned_values", "values"];
         let values = values.iter().find_map(|name| document.get(name));
         let root = &values.ok_or(PlanError::Form)?["root_module"];
@@ -213,6 +207,37 @@ impl Resource {
             _ => self.provider_project.as_deref(),
         }
     }
+}
+
+/// A plan or a state as JSON, of a version that is known.
+///
+/// # Errors
+/// If it is no JSON, or of another version.
+pub(crate) fn document(json: &[u8]) -> Result<Value, PlanError> {
+    let document: Value =
+        serde_json::from_slice(json).map_err(|error| PlanError::Json(error.to_string()))?;
+    let version = document["format_version"].as_str().unwrap_or_default();
+    match version.starts_with("1.") {
+        true => Ok(document),
+        false => Err(PlanError::Version(version.chars().take(16).collect())),
+    }
+}
+
+/// The resources of a module of a state, with those of the modules in it.
+pub(crate) fn resources<'a>(module: &'a Value, found: &mut Vec<&'a Value>) {
+    let mut modules = vec![(module, DEPTH)];
+    while let Some((module, depth)) = modules.pop() {
+        found.extend(elements(&module["resources"]));
+        if let Some(depth) = depth.checked_sub(1) {
+            let children = elements(&module["child_modules"]).iter().rev();
+            modules.extend(children.map(|child| (child, depth)));
+        }
+    }
+}
+
+/// Whether `true` stands anywhere in a value.
+pub(crate) fn has_true(value: &Value) -> bool {
+    any_true(value, DEPTH)
 }
 
 /// What is known later, by address.

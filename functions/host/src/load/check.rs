@@ -6,6 +6,7 @@ mod aws;
 mod cases;
 mod forward;
 mod registries;
+mod terraform;
 
 use std::net::SocketAddr;
 
@@ -48,6 +49,7 @@ pub(super) fn check(
     access::check(&config.auth, platform, &mut findings);
     registries::check(&config.registries, environment, &mut findings);
     alerts::check(config, environment, shaped, &mut findings);
+    terraform::check(&config.terraform, platform, environment, &mut findings);
     findings
 }
 

@@ -454,6 +454,9 @@ async fn what_clients_ask_of_a_project_is_answered() {
     let world = World::new();
     let project = world.done("GET", "/v1/projects/shop", &Value::Null).await;
     assert_eq!(project["projectId"], "shop");
+    let billing = "/v1/projects/shop/billingInfo";
+    let answer = world.done("GET", billing, &Value::Null).await;
+    assert_eq!(answer["billingEnabled"], false);
     let service = "/v1/projects/shop/services/run.googleapis.com";
     let answer = world.done("GET", service, &Value::Null).await;
     assert_eq!(answer["state"], "ENABLED");

@@ -7,6 +7,13 @@ mock_provider "google" {
     defaults = { name = "projects/demo-mart-security/locations/us-east1/keyRings/postern/cryptoKeys/postern-ledger/cryptoKeyVersions/1" }
   }
 
+  mock_resource "google_service_account" {
+    defaults = {
+      name  = "projects/demo-mart-security/serviceAccounts/synthetic@demo-mart-security.iam.gserviceaccount.com"
+      email = "synthetic@demo-mart-security.iam.gserviceaccount.com"
+    }
+  }
+
   mock_resource "google_logging_organization_sink" {
     defaults = { writer_identity = "serviceAccount:o123456789012-111111@gcp-sa-logging.iam.gserviceaccount.com" }
   }
