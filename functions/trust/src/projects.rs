@@ -10,11 +10,12 @@ use crate::error::ApiError;
 use crate::trust::Trust;
 
 /// The services that are served here, or by what stands beside this function.
-const SERVICES: [&str; 6] = [
+const SERVICES: [&str; 7] = [
     "binaryauthorization.googleapis.com",
     "cloudkms.googleapis.com",
     "cloudresourcemanager.googleapis.com",
     "containeranalysis.googleapis.com",
+    "orgpolicy.googleapis.com",
     "run.googleapis.com",
     "serviceusage.googleapis.com",
 ];

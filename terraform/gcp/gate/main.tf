@@ -19,10 +19,19 @@ locals {
         claims   = { email = local.ticker }
         may      = ["ingest"]
       }
+    ],
+    # Whoever may deploy on Cloud Run may break the glass there: Google lets them through to it.
+    [
+      for proxy in var.proxy == null ? [] : [var.proxy] : {
+        issuer   = "https://accounts.google.com"
+        audience = local.audience
+        claims   = { email = "${proxy.name}@${var.project_id}.iam.gserviceaccount.com" }
+        may      = ["decide", "breakGlass"]
+      }
     ]
   )
 
-  # What gate, attestor and proxy have in common.
+  # What gate and attestor have in common.
   common = {
     store        = var.database.store
     policy       = "/etc/postern/policy.json/policy.json"
@@ -51,9 +60,12 @@ module "gate" {
   files       = local.files
   secret_env  = local.secret_env
   secrets     = var.secrets
-  invokers    = { for caller in var.callers : caller.member => caller.member }
-  ingress     = var.ingress
-  tick        = { service_account = google_service_account.tick.email, region = var.scheduler_region }
+  invokers = merge(
+    { for caller in var.callers : caller.member => caller.member },
+    var.proxy == null ? {} : { proxy = "serviceAccount:${module.proxy[0].service_account}" }
+  )
+  ingress = var.ingress
+  tick    = { service_account = google_service_account.tick.email, region = var.scheduler_region }
 
   cloud_sql_instances = [var.database.connection]
   vpc                 = var.database.vpc

@@ -1,6 +1,7 @@
 # The forwarding gate stands where gcloud looks for the Cloud Run API. gcloud sends access tokens, which
 # Cloud Run's IAM does not take, so this is a service of its own that IAM lets everybody through to; it is
-# reached by the load balancer only, and the API behind it decides who may do what, as ever.
+# reached by the load balancer only, and the API behind it decides who may do what, as ever. It asks the gate,
+# and reads neither database nor registry.
 module "proxy" {
   source = "../function"
   count  = var.proxy == null ? 0 : 1
@@ -10,19 +11,23 @@ module "proxy" {
   name        = var.proxy.name
   description = "Decides about calls of the Cloud Run API and forwards them."
   image       = var.proxy.image
-  config      = merge(local.common, var.proxy.config)
-  files       = local.files
-  secret_env  = local.secret_env
-  secrets     = var.secrets
-  ingress     = "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"
-  public      = true
+  config = merge(
+    {
+      projects = length(var.project_numbers) > 0 ? var.project_numbers : null
+      forward = {
+        hosts = ["run.${var.proxy.domain}", "*-run.${var.proxy.domain}"]
+        gate  = { url = module.gate.url, audience = local.audience }
+      }
+    },
+    var.proxy.config
+  )
+  ingress = "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"
+  public  = true
 
-  timeout_seconds     = 300
-  instances           = { min = 1, max = var.instances.max }
-  cloud_sql_instances = [var.database.connection]
-  vpc                 = var.database.vpc
-  protect             = var.protect
-  labels              = var.labels
+  timeout_seconds = 300
+  instances       = { min = 1, max = var.instances.max }
+  protect         = var.protect
+  labels          = var.labels
 
   depends_on = [google_project_service.this]
 }

@@ -1,39 +1,40 @@
-//! The Terraform modules with the real provider of Google Cloud. The chain of trust is applied to `postern
-//! serve`, Pub/Sub to its emulator; only Cloud KMS is a [stand-in](stand_in).
+//! The Terraform modules with the real provider of Google Cloud. The chain of trust, keys and all, is applied to
+//! `postern serve`, Pub/Sub to its emulator.
 
-mod stand_in;
+mod schema;
 mod terraform;
 
+use std::process::Command;
+
 use postern_tests::have;
-use postern_tests::openssl::{KeyPair, Padding, ec_key, sign};
 use serde_json::{Value, json};
 
-use self::stand_in::cloud_kms;
 use self::terraform::Terraform;
-use crate::support::{Attestation, IMAGE, Process, StandIn, World, http, ours};
+use crate::support::{IMAGE, Process, World, http, ours};
 
-const TOOLS: [&str; 2] = ["terraform", "terraform-provider-google"];
+const TOOLS: [&str; 3] = ["terraform", "terraform-provider-google", "openssl"];
 const SECURITY: &str = "demo-mart-security";
 
 /// `postern serve`, and Terraform that takes it for Google Cloud.
 struct Estate {
     terraform: Terraform,
     server: Process,
-    _kms: StandIn,
     world: World,
-    key: KeyPair,
 }
 
 impl Estate {
     /// With this in the configuration besides the provider; `MODULES` stands for where the modules are.
     fn new(configuration: &str, pubsub: &str) -> Self {
         let world = World::new();
-        let key = ec_key(world.folder(), "P-256");
-        let kms = cloud_kms(std::fs::read_to_string(&key.public).unwrap());
-        world.write(
-            "postern.json",
-            json!({"attestations": ["store"]}).to_string(),
-        );
+        let wrapping_key = world.path("wrapping.key");
+        let mut openssl = Command::new("openssl");
+        openssl.args(["rand", "-base64", "-out"]).arg(&wrapping_key);
+        postern_tests::run(openssl.arg("32"));
+        let config = json!({
+            "attestations": ["store"],
+            "trust": {"keys": {"wrappingKey": "file:wrapping.key"}},
+        });
+        world.write("postern.json", config.to_string());
         let mut command = ours("postern");
         command
             .current_dir(world.folder())
@@ -41,13 +42,14 @@ impl Estate {
             .args(["--config", "postern.json"]);
         let server = Process::serve(&mut command);
         let google = format!("http://{}", server.address());
-        let terraform = Terraform::new(world.folder(), configuration, &google, &kms.url(), pubsub);
+        let endpoints = json!({"endpoints": {
+            "binaryAuthorization": google, "containerAnalysis": google, "kms": google,
+        }});
+        world.write("google.json", endpoints.to_string());
         Self {
-            terraform,
+            terraform: Terraform::new(world.folder(), configuration, &google, pubsub),
             server,
-            _kms: kms,
             world,
-            key,
         }
     }
 
@@ -73,14 +75,8 @@ impl Estate {
     /// What `postern terraform verify` says of the state and of what the server holds.
     fn verified(&self) -> Option<i32> {
         self.world.write("state.json", self.terraform.state());
-        let policy = self.get("/v1/projects/acme-shop/policy");
-        self.world.write("live-policy.json", policy.to_string());
-        let attestors = self.get(&format!("/v1/projects/{SECURITY}/attestors"));
-        self.world
-            .write("live-attestors.json", attestors.to_string());
         let mut verify = self.world.postern(&["terraform", "verify", "state.json"]);
-        verify.args(["--live-policy", "live-policy.json"]);
-        verify.args(["--live-attestors", "live-attestors.json"]);
+        verify.args(["--config", "google.json"]);
         postern_tests::output(&mut verify).status.code()
     }
 
@@ -106,53 +102,41 @@ impl Estate {
         http::post(self.server.address(), "/v1/decisions", None, &request).code()
     }
 
-    /// Signs as CI would, by the key that the attestor trusts.
+    /// Signs as CI would, with the key that Terraform made, and attaches what it signed.
     fn attest(&self) {
-        let payload = self.world.payload(IMAGE);
-        let signature = sign(&self.key, "sha256", Padding::None, &payload);
-        let version = format!(
-            "//cloudkms.googleapis.com/v1/projects/{SECURITY}/locations/us-east1/keyRings/postern/cryptoKeys/ci/cryptoKeyVersions/1"
-        );
-        let attestation = Attestation {
-            note: format!("projects/{SECURITY}/notes/ci"),
-            ..Attestation::of(&payload).signed(&version, &signature)
-        };
-        let mut occurrence = attestation.occurrence();
-        for output in ["name", "createTime"] {
-            occurrence.as_object_mut().unwrap().remove(output);
-        }
-        let path = format!("/v1/projects/{SECURITY}/occurrences");
-        let answer = http::post(self.server.address(), &path, None, &occurrence);
-        assert_eq!(answer.status, 200, "{}", answer.json());
+        let version = "locations/us-east1/keyRings/postern/cryptoKeys/ci/cryptoKeyVersions/1";
+        let key = format!("gcpkms://projects/{SECURITY}/{version}");
+        let attestor = format!("projects/{SECURITY}/attestors/ci");
+        let security = format!("projects/{SECURITY}");
+        let sink = format!("containeranalysis:{security}");
+        let mut attest = self
+            .world
+            .postern(&["attest", IMAGE, "--attestor", &attestor]);
+        attest.args(["--key", &key, "--attestors", &security, "--to", &sink]);
+        postern_tests::run(attest.args(["--config", "google.json"]));
     }
 }
 
-/// The chain of trust of the module, and two projects' APIs.
+/// The chain of trust of the module.
 const CHAIN: &str = r#"
 variable "required" { type = list(string) }
 variable "prod" {
   type    = list(string)
   default = ["scan"]
 }
-resource "google_project_service" "this" {
-  for_each           = toset(["binaryauthorization.googleapis.com", "containeranalysis.googleapis.com"])
-  project            = "acme-shop"
-  service            = each.value
-  disable_on_destroy = false
-}
 module "trust" {
   source          = "MODULES/gcp/trust-chain"
   project_id      = "demo-mart-security"
-  create_services = false
   protect         = false
   key_ring        = { location = "us-east1" }
   attestors = {
     ci = {
+      protection_level = "SOFTWARE"
       signers   = ["serviceAccount:ci@demo-mart-build.iam.gserviceaccount.com"]
       verifiers = ["serviceAccount:gate@demo-mart-security.iam.gserviceaccount.com"]
     }
-    scan   = {}
-    review = {}
+    scan   = { protection_level = "SOFTWARE" }
+    review = { protection_level = "SOFTWARE" }
   }
   policy_viewers = ["serviceAccount:gate@demo-mart-security.iam.gserviceaccount.com"]
   policies = {
@@ -310,7 +294,7 @@ resource "google_pubsub_subscription" "this" {
 
 #[test]
 fn topics_are_applied_to_the_emulator() {
-    if !have(&[TOOLS[0], TOOLS[1], "pubsub-emulator"]) {
+    if !have(&[TOOLS[0], TOOLS[1], TOOLS[2], "pubsub-emulator"]) {
         return;
     }
     let emulator = postern_tests::pubsub_emulator();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use super::stand_in::PATH;
+use serde_json::Value;
 
 /// A configuration that is initialised.
 pub(super) struct Terraform {
@@ -18,15 +18,8 @@ fn modules() -> PathBuf {
 }
 
 impl Terraform {
-    /// In a folder of its own in this one: for the APIs of the chain of trust at `google`, Cloud KMS and
-    /// Pub/Sub.
-    pub(super) fn new(
-        world: &Path,
-        configuration: &str,
-        google: &str,
-        kms: &str,
-        pubsub: &str,
-    ) -> Self {
+    /// In a folder of its own in this one: for the APIs of the chain of trust at `google`, and Pub/Sub.
+    pub(super) fn new(world: &Path, configuration: &str, google: &str, pubsub: &str) -> Self {
         let folder = world.join("terraform");
         std::fs::create_dir(&folder).unwrap();
         // A module is named by a relative path, or it is copied.
@@ -34,7 +27,7 @@ impl Terraform {
         std::os::unix::fs::symlink(modules(), &modules_here).unwrap();
         let configuration = configuration.replace("MODULES", "./modules");
         let google = format!("{google}/v1/");
-        let (kms, pubsub) = (format!("{kms}{PATH}"), format!("{pubsub}/v1/"));
+        let pubsub = format!("{pubsub}/v1/");
         let main = format!(
             r#"
 terraform {{
@@ -53,7 +46,7 @@ provider "google" {{
   resource_manager_custom_endpoint     = "{google}"
   cloud_billing_custom_endpoint        = "{google}"
   service_usage_custom_endpoint        = "{google}"
-  kms_custom_endpoint                  = "{kms}"
+  kms_custom_endpoint                  = "{google}"
   pubsub_custom_endpoint               = "{pubsub}"
   batching {{
     enable_batching = false
@@ -106,6 +99,12 @@ provider "google" {{
             variables,
         );
         self.run(&["show", "-json", "plan"], &[])
+    }
+
+    /// What the provider knows.
+    pub(super) fn schema(&self) -> Value {
+        let schema = self.run(&["providers", "schema", "-json"], &[]);
+        serde_json::from_slice(&schema).unwrap()
     }
 
     /// What Terraform has, as JSON.
