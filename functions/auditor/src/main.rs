@@ -78,6 +78,7 @@ async fn run() -> Result<(), StartError> {
             let auditor = Arc::clone(&taken);
             async move { queue::take(&auditor, &body).await }
         })),
+        beside: None,
     };
     let cases = Part {
         name: "cases",

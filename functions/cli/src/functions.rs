@@ -18,11 +18,13 @@ use postern_auditor::sources::{Fetched, Sources};
 use postern_auditor::{Auditor, Believed, Watch};
 use postern_core::decision::Decision;
 use postern_core::ports::LedgerStore;
-use postern_gate::{DecisionObserver, Gate, GateOptions, GateParts};
+use postern_forward::{Forward, ForwardOptions, ForwardParts};
+use postern_gate::{DecisionObserver, Forwarded, Gate, GateOptions, GateParts};
 use postern_host::auth::{Authenticator, Identity, authenticated};
 use postern_host::config::{Access, Config, Right};
 use postern_host::environment::Environment;
 use postern_host::problem::Problem;
+use postern_host::server::VirtualHost;
 use postern_host::telemetry::{self, Readiness};
 use postern_notifier::{Notifier, Tally};
 use postern_trust::{Trust, TrustParts};
@@ -37,6 +39,8 @@ use crate::signers::signer_for;
 pub(crate) enum Function {
     /// Decides deployments.
     Gate,
+    /// Stands in front of the Cloud Run API, where `forward.hosts` are configured.
+    Forward,
     /// Signs attestations.
     Attestor,
     /// Keeps policies, attestors and attestations, behind Google's own APIs.
@@ -48,8 +52,9 @@ pub(crate) enum Function {
 }
 
 impl Function {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Gate,
+        Self::Forward,
         Self::Attestor,
         Self::Trust,
         Self::Auditor,
@@ -61,6 +66,8 @@ impl Function {
 pub(crate) struct Functions {
     /// Every path of every function.
     pub(crate) router: Router,
+    /// What the hosts of the Cloud Run API are answered by.
+    pub(crate) beside: Option<VirtualHost>,
     pub(crate) adapters: Adapters,
     due: Due,
 }
@@ -122,17 +129,20 @@ pub(crate) async fn assemble(
         sources: Arc::new(sources),
         notifier,
     };
+    let findings = Arc::new(Findings(Arc::clone(&auditor)));
+    let gate = Arc::new(gate(config, &adapters, findings)?);
     let mut router = Router::new();
+    let mut beside = None;
     for function in only {
         let routes = match function {
             Function::Gate => guarded(
-                postern_gate::router(Arc::new(gate(
-                    config,
-                    &adapters,
-                    Arc::new(Findings(Arc::clone(&auditor))),
-                )?)),
+                postern_gate::router(Arc::clone(&gate)),
                 config.auth.gate.as_ref(),
             )?,
+            Function::Forward => {
+                beside = forward(config, environment, Arc::clone(&gate))?;
+                Router::new()
+            }
             Function::Attestor => guarded(
                 postern_attestor::router(Arc::new(attestor(config, &adapters, environment).await?)),
                 config.auth.attestor.as_ref(),
@@ -157,6 +167,7 @@ pub(crate) async fn assemble(
     let router = router.merge(telemetry::router(readiness, Arc::new(viewers)));
     Ok(Functions {
         router,
+        beside,
         adapters,
         due,
     })
@@ -178,6 +189,8 @@ pub(crate) fn accesses<'a>(
             // A client certificate is an authentication of its own.
             Function::Gate if by_certificate => {}
             Function::Gate => accesses.push(("gate", config.auth.gate.as_ref())),
+            // Google says who may.
+            Function::Forward => {}
             Function::Attestor => accesses.push(("attestor", config.auth.attestor.as_ref())),
             Function::Trust => accesses.push(("trust", config.auth.trust.as_ref())),
             Function::Auditor => {
@@ -250,6 +263,27 @@ fn gate(
         observer,
     };
     Ok(Gate::new(parts, options.map_err(Failure::mistake)?))
+}
+
+/// The forwarding gate, where there are hosts to stand in for. It asks the gate of this process unless the
+/// configuration names another.
+fn forward(
+    config: &Config,
+    environment: &dyn Environment,
+    gate: Arc<Gate>,
+) -> Result<Option<VirtualHost>, Failure> {
+    let hosts = &config.forward.hosts;
+    if hosts.is_empty() {
+        return Ok(None);
+    }
+    let elsewhere = postern_wiring::deployment_gate(config, environment)?;
+    let parts = ForwardParts {
+        google: postern_wiring::forwarded(config)?,
+        gate: elsewhere.unwrap_or_else(|| Arc::new(Forwarded(gate))),
+    };
+    let forward = Forward::new(parts, ForwardOptions::from(config));
+    let routes = postern_forward::router(Arc::new(forward));
+    Ok(Some(VirtualHost::new(hosts, routes)))
 }
 
 async fn attestor(

@@ -11,6 +11,7 @@ mod bus;
 mod cases;
 mod estate;
 mod fetcher;
+mod forwarding;
 mod identity;
 mod ledger;
 mod resources;
@@ -32,6 +33,10 @@ pub use self::estate::{
     LogExclusion, LogSink, TopicSubscription, WorkloadKind,
 };
 pub use self::fetcher::Fetcher;
+pub use self::forwarding::{
+    Authorization, DeploymentGate, GateRefusal, GoogleAnswer, GoogleApi, GoogleApis, GoogleCall,
+    InTheNameOf, ProposedDeployment,
+};
 pub use self::identity::IdentityTokens;
 pub use self::ledger::{Head, Inclusion, Leaf, LedgerStore};
 pub use self::resources::{

@@ -15,12 +15,13 @@ use postern_host::auth::Identity;
 use postern_host::config::Right;
 use postern_host::deadline::Deadline;
 use postern_host::problem::Problem;
+use postern_host::unique::UniqueJson;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::Cluster;
 use crate::decisions::{now, problem};
 use crate::gate::{Asked, Gate, NotRecorded};
-use crate::request::{ManifestContext, RequestError, UniqueJson, kubernetes_workload};
+use crate::request::{ManifestContext, RequestError, kubernetes_workload};
 
 /// A review holds the old object beside the new one; etcd takes 1.5 MiB of either.
 const MAX_BODY: usize = 4 << 20;

@@ -30,6 +30,9 @@ struct Parameters {
     /// Whether the status, too, tells the outcome.
     #[serde(default)]
     enforce: bool,
+    /// Whether only the answer is wanted: nothing follows from it, so nothing is recorded.
+    #[serde(default, rename = "dryRun")]
+    dry_run: bool,
     /// Read by [`Deadline`].
     #[serde(default, rename = "timeout")]
     _timeout: Option<String>,
@@ -45,6 +48,10 @@ async fn decide(
     identity.require(Right::Decide)?;
     let own = parse_own(&body).map_err(problem)?;
     let asked = Asked::now(now(), deadline.at_most(own.timeout_ms).0);
+    let asked = match parameters.dry_run {
+        true => asked.on_trial(),
+        false => asked,
+    };
     let decision = gate
         .decide(&own.request, &identity, asked)
         .await

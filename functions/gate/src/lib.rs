@@ -12,6 +12,7 @@ mod break_glass;
 mod cluster;
 mod decisions;
 mod evidence;
+mod forwarded;
 mod gate;
 mod image_review;
 mod judge;
@@ -20,6 +21,7 @@ pub mod request;
 mod verified;
 
 pub use break_glass::BreakGlassRules;
+pub use forwarded::Forwarded;
 pub use gate::{Asked, DecisionObserver, Gate, GateParts, NotRecorded};
 pub use options::{GateOptions, OptionsError};
 

@@ -5,14 +5,12 @@ mod code;
 mod kubernetes;
 mod manifest;
 mod own;
-mod unique;
 
 pub use manifest::{ManifestContext, manifest_request};
 pub use own::{OwnRequest, parse_own};
 
 pub(crate) use kubernetes::workload as kubernetes_workload;
 use postern_core::image::shortened;
-pub(crate) use unique::UniqueJson;
 
 /// Why a request cannot be read. Answered with 400.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -6,6 +6,7 @@ mod audit;
 mod auth;
 mod aws;
 mod cases;
+mod forward;
 mod gate;
 mod heartbeat;
 mod ledger;
@@ -22,6 +23,7 @@ pub use audit::{Audit, Endpoints, Reconcile, RemoteGate, Sns, TrustSet};
 pub use auth::{Access, Auth, Issuer, PlatformCallers, PlatformWord, Right};
 pub use aws::{Aws, WebIdentity};
 pub use cases::{Cases, Due, JustificationRules};
+pub use forward::{DeployAs, Forward, ForwardedBreakGlass, JobChecks};
 pub use gate::{BreakGlass, Gate, OnUndetermined, Tls};
 pub use heartbeat::Heartbeat;
 pub use ledger::{Ledger, LedgerAnchor};
@@ -60,6 +62,8 @@ pub struct Config {
     pub gate: Gate,
     /// The emergency door.
     pub break_glass: BreakGlass,
+    /// The forwarding gate.
+    pub forward: Forward,
     /// How registries are reached; hosts that are not named are reached anonymously over HTTPS.
     pub registries: Vec<Registry>,
     /// What the attestor function signs.
@@ -102,6 +106,7 @@ impl Default for Config {
             auth: Auth::default(),
             gate: Gate::default(),
             break_glass: BreakGlass::default(),
+            forward: Forward::default(),
             registries: Vec::new(),
             attestor: Attestor::default(),
             trust: Trust::default(),

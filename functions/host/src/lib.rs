@@ -16,3 +16,4 @@ pub mod queue;
 pub mod secret;
 pub mod server;
 pub mod telemetry;
+pub mod unique;

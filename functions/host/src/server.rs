@@ -12,6 +12,7 @@ mod peer;
 #[cfg(feature = "tls")]
 pub mod tls;
 mod verb;
+mod virtual_host;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -39,6 +40,7 @@ use first_bytes::FirstBytes;
 pub use access::RequestId;
 pub use peer::Peer;
 pub use verb::verb;
+pub use virtual_host::{RequestedHost, VirtualHost};
 
 /// The longest body a handler reads unless its route says otherwise (`DefaultBodyLimit`), in bytes.
 pub const BODY_LIMIT: usize = 1024 * 1024;
@@ -55,6 +57,7 @@ pub struct Server {
     address: SocketAddr,
     max_concurrency: usize,
     drain: Duration,
+    virtual_host: Option<VirtualHost>,
     #[cfg(feature = "tls")]
     tls: Option<tls::Acceptor>,
 }
@@ -80,6 +83,7 @@ impl Server {
             listener,
             max_concurrency: 64,
             drain: Duration::from_secs(8),
+            virtual_host: None,
             #[cfg(feature = "tls")]
             tls: None,
         })
@@ -97,6 +101,13 @@ impl Server {
     #[must_use]
     pub fn drain(mut self, limit: Duration) -> Self {
         self.drain = limit;
+        self
+    }
+
+    /// Serves requests for other hosts than this listener's by routes of their own.
+    #[must_use]
+    pub fn beside(mut self, other: VirtualHost) -> Self {
+        self.virtual_host = Some(other);
         self
     }
 
@@ -157,13 +168,18 @@ impl Server {
 
     /// The router with everything around it that a listener needs; the last layer is outermost.
     fn wrap(&self, router: Router) -> Router {
-        let router = limits::bounded(problems(router), self.max_concurrency);
-        let router = limits::panics_caught(router);
+        let router = problems(router);
         let router = match self.address.ip().to_canonical().is_loopback() {
             true => loopback::guarded(router, self.address.port()),
             false => router,
         };
-        access::logged(router)
+        // Whoever comes to one of these hosts must show a token there, which no web page has.
+        let router = match &self.virtual_host {
+            Some(other) => virtual_host::beside(router, other.clone()),
+            None => router,
+        };
+        let router = limits::bounded(router, self.max_concurrency);
+        access::logged(limits::panics_caught(router))
     }
 
     async fn accept(

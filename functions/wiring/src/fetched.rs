@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use postern_core::ports::{EstateReader, EventSubscription, LogReader, Runtime};
+use postern_core::ports::{EstateReader, EventSubscription, GoogleApis, LogReader, Runtime};
 use postern_host::config::Config;
 use postern_host::environment::Environment;
 
@@ -54,15 +54,25 @@ pub fn estate(resources: &[String], config: &Config) -> Result<Arc<dyn EstateRea
     built::estate(resources, config)
 }
 
+/// Google's APIs as they are forwarded to.
+///
+/// # Errors
+/// If an endpoint is none, there is no identity to deploy as where one is needed, or this build has no client.
+pub fn forwarded(config: &Config) -> Result<Arc<dyn GoogleApis>, WiringError> {
+    built::forwarded(config)
+}
+
 #[cfg(feature = "gcp")]
 pub(crate) mod built {
     use postern_gcp::{
         CONTAINER, CloudRun, Endpoint, Estate, EstateEndpoints, GoogleCredentials, LOGGING,
-        Logging, ORG_POLICY, PUBSUB, RESOURCE_MANAGER, RUN, Subscription,
+        Logging, ORG_POLICY, PUBSUB, PassedOn, RESOURCE_MANAGER, RUN, Subscription,
     };
+    use postern_host::config::DeployAs;
 
     use super::{
-        Arc, Config, Environment, EstateReader, EventSubscription, LogReader, Runtime, WiringError,
+        Arc, Config, Environment, EstateReader, EventSubscription, GoogleApis, LogReader, Runtime,
+        WiringError,
     };
 
     /// What Google's own tools and libraries call it: `HOST:PORT`.
@@ -157,6 +167,20 @@ pub(crate) mod built {
         Ok(Arc::new(estate.map_err(WiringError::mistake)?))
     }
 
+    pub(super) fn forwarded(config: &Config) -> Result<Arc<dyn GoogleApis>, WiringError> {
+        let run = config.forward.upstream.as_deref().unwrap_or(RUN);
+        let run = Endpoint::parse(run).map_err(|error| mistake("forward.upstream", error))?;
+        let projects = &config.endpoints.resource_manager;
+        let projects = projects.as_deref().unwrap_or(RESOURCE_MANAGER);
+        let projects = Endpoint::parse(projects);
+        let projects = projects.map_err(|error| mistake("endpoints.resourceManager", error))?;
+        let own = config.forward.deploy_as == DeployAs::Gate && !run.is_anonymous();
+        let credentials = own.then(GoogleCredentials::from_environment).transpose();
+        let credentials = credentials.map_err(WiringError::mistake)?;
+        let passed_on = PassedOn::new(run, projects, credentials);
+        Ok(Arc::new(passed_on.map_err(WiringError::mistake)?))
+    }
+
     /// An endpoint, with the credential that it is shown: an emulator is shown none.
     pub(crate) fn shown(
         setting: &str,
@@ -178,8 +202,16 @@ pub(crate) mod built {
 #[cfg(not(feature = "gcp"))]
 mod built {
     use super::{
-        Arc, Config, Environment, EstateReader, EventSubscription, LogReader, Runtime, WiringError,
+        Arc, Config, Environment, EstateReader, EventSubscription, GoogleApis, LogReader, Runtime,
+        WiringError,
     };
+
+    pub(super) fn forwarded(_: &Config) -> Result<Arc<dyn GoogleApis>, WiringError> {
+        Err(WiringError::not_built(
+            "standing in front of the Cloud Run API (forward.hosts)",
+            "gcp",
+        ))
+    }
 
     pub(super) fn estate(_: &[String], _: &Config) -> Result<Arc<dyn EstateReader>, WiringError> {
         Err(WiringError::not_built(

@@ -3,7 +3,6 @@
 
 mod adapters;
 mod anchors;
-mod appraiser;
 #[cfg(feature = "aws")]
 mod aws;
 mod buses;
@@ -19,15 +18,15 @@ mod owners;
 mod previous_keys;
 mod process;
 mod registry;
+mod remote_gate;
 mod secrets;
 mod sources;
 mod trust;
 
 pub use adapters::Adapters;
 pub use anchors::anchors;
-pub use appraiser::appraiser;
 pub use buses::buses;
-pub use fetched::{estate, log_reader, runtime, subscriptions};
+pub use fetched::{estate, forwarded, log_reader, runtime, subscriptions};
 pub use fetcher::fetcher;
 pub use inspected::inspect_router;
 pub use key_vault::key_vault;
@@ -38,6 +37,7 @@ pub use owners::owners_file;
 pub use previous_keys::previous_keys;
 pub use process::{Doors, Part, StartError, announce, bind, run, start};
 pub use registry::registry;
+pub use remote_gate::{appraiser, deployment_gate};
 pub use secrets::{SecretsError, with_secrets};
 pub use sources::{sink, source};
 pub use trust::{system_policy, trust};

@@ -10,7 +10,7 @@ use postern_host::environment::{Environment, Platform};
 use postern_host::load::{self, ConfigErrors};
 use postern_host::queue::Consume;
 use postern_host::secret::Managed;
-use postern_host::server::{Server, listen_address, termination};
+use postern_host::server::{Server, VirtualHost, listen_address, termination};
 use postern_host::telemetry::{self, Format, Readiness};
 
 use crate::{SecretsError, WiringError, with_secrets};
@@ -92,6 +92,8 @@ pub struct Doors {
     pub signed: Router,
     /// What the messages of a queue are for, where the platform reads one for us (AWS Lambda).
     pub queue: Option<Consume>,
+    /// What requests for other hosts are answered by.
+    pub beside: Option<VirtualHost>,
 }
 
 /// Serves a function until the process is told to end, beside `/health`, `/ready` and `/metrics`.
@@ -128,6 +130,10 @@ pub async fn run(
     if !by_certificate {
         guard(server.address(), accesses)?;
     }
+    let server = match doors.beside {
+        Some(other) => server.beside(other),
+        None => server,
+    };
     announce(&server);
     server.serve(router, termination()).await;
     Ok(())

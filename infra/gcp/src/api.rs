@@ -322,14 +322,14 @@ fn pauses(first: Duration, longest: Duration) -> ExponentialBackoff {
         .clamp()
 }
 
-fn with_query(url: &mut Url, query: &[(&str, &str)]) {
+pub(crate) fn with_query(url: &mut Url, query: &[(&str, &str)]) {
     if !query.is_empty() {
         url.query_pairs_mut().extend_pairs(query);
     }
 }
 
 /// The body, or `None` if it is larger than is read.
-async fn whole(response: &mut Response) -> Result<Option<Vec<u8>>, reqwest::Error> {
+pub(crate) async fn whole(response: &mut Response) -> Result<Option<Vec<u8>>, reqwest::Error> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         if body.len() + chunk.len() > BODY_LIMIT {
@@ -366,7 +366,7 @@ fn asked(response: &Response) -> Option<Duration> {
 }
 
 /// The innermost cause says what happened.
-fn told(error: &reqwest::Error) -> String {
+pub(crate) fn told(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "no whole answer in time".to_owned();
     }

@@ -12,6 +12,7 @@ mod estate;
 mod identity_token;
 mod kms;
 mod logging;
+mod passing;
 mod pubsub;
 mod refusal;
 mod resource;
@@ -28,6 +29,7 @@ pub use estate::{CONTAINER, Estate, EstateEndpoints, ORG_POLICY, RESOURCE_MANAGE
 pub use identity_token::{MetadataServer, MetadataServerError};
 pub use kms::{KMS, KmsKey, KmsReference, KmsReferenceError, KmsSigner};
 pub use logging::{LOGGING, Logging};
+pub use passing::PassedOn;
 pub use pubsub::{PUBSUB, Subscription, SubscriptionError};
 pub use resource::ResourceError;
 pub use run::{CloudRun, RUN};

@@ -1,5 +1,6 @@
 //! What the tests share: a folder of files as gcloud writes them, processes, and HTTP.
 
+pub(crate) mod cloud_run;
 pub(crate) mod gpg;
 pub(crate) mod http;
 mod listing;

@@ -56,6 +56,10 @@ pub(crate) async fn run(args: Args) -> Outcome {
         .map_err(Failure::mistake)?;
     guard(server.address(), accesses(&config, &only)).map_err(Failure::mistake)?;
     postern_wiring::announce(&server);
+    let server = match &functions.beside {
+        Some(other) => server.beside(other.clone()),
+        None => server,
+    };
     let router = functions.router.clone();
     let serve = server.serve(router, termination());
     tokio::select! {

@@ -3,10 +3,11 @@
 use postern_core::decision::BreakGlassSource;
 use postern_core::request::{BreakGlassRequest, DeployRequest, RequestedImage};
 use postern_core::target::Target;
+use postern_host::unique::UniqueJson;
 use serde::Deserialize;
 
 use super::manifest::{ManifestContext, manifest_request};
-use super::{MAX_IMAGES, RequestError, UniqueJson};
+use super::{MAX_IMAGES, RequestError};
 
 /// A parsed request and the time that its sender gives.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,6 +4,7 @@ mod access;
 mod alerts;
 mod aws;
 mod cases;
+mod forward;
 mod registries;
 
 use std::net::SocketAddr;
@@ -36,6 +37,7 @@ pub(super) fn check(
     sources(config, &mut findings);
     gate(config, &mut findings);
     cases::check(config, &mut findings);
+    forward::check(config, &mut findings);
     signers(config, &mut findings);
     ledger(config, environment, &mut findings);
     if let Some(wrapping) = &config.trust.keys.wrapping_key {

@@ -3,12 +3,13 @@
 
 use std::fmt;
 
+use postern_core::image::shortened;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 /// A value without repeated keys, at any depth.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct UniqueJson(pub(crate) Value);
+pub struct UniqueJson(pub Value);
 
 impl<'de> Deserialize<'de> for UniqueJson {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -61,7 +62,7 @@ impl<'de> Visitor<'de> for Unique {
         let mut map = Map::new();
         while let Some((key, UniqueJson(value))) = fields.next_entry::<String, _>()? {
             if map.contains_key(&key) {
-                let key = super::shortened(&key);
+                let key = shortened(&key);
                 return Err(A::Error::custom(format_args!(
                     "the key {key:?} is written twice"
                 )));
