@@ -44,3 +44,4 @@ mod terraform;
 mod trust;
 mod trust_kms;
 mod trust_platforms;
+mod walkthroughs;
