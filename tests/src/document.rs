@@ -78,9 +78,9 @@ pub fn steps(markdown: &str) -> Vec<Step> {
 /// A script that runs steps up to the first one that ends otherwise than it should. Of step N it leaves what it
 /// said in the file `N.said`, and its exit code in `N.exit`: that of the last command that failed.
 #[must_use]
-pub fn script(steps: &[Step]) -> String {
+pub fn script<'a>(steps: impl IntoIterator<Item = &'a Step>) -> String {
     let mut script = "set -o pipefail\ntrap 'postern_status=$?' ERR\n".to_owned();
-    for (index, step) in steps.iter().enumerate() {
+    for (index, step) in steps.into_iter().enumerate() {
         let _ = write!(
             script,
             "postern_status=0\n{{\n{}}} >{index}.said 2>&1\necho $postern_status >{index}.exit\n\

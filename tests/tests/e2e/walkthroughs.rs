@@ -17,7 +17,7 @@ const TOOLS: [&str; 4] = ["gcloud", "bash", "curl", "jq"];
 /// A server in an empty folder, and whoever follows a document there.
 struct Reader {
     world: World,
-    server: Process,
+    _server: Process,
     shell: Command,
 }
 
@@ -38,7 +38,7 @@ impl Reader {
         let shell = shell(&world, &server);
         Self {
             world,
-            server,
+            _server: server,
             shell,
         }
     }
@@ -53,9 +53,10 @@ impl Reader {
     /// # Panics
     /// Where a step does not do what the document says.
     fn follow(&mut self, document: &str) {
-        let mut all = of("README.md");
-        all.extend(of(document));
-        let shell = self.shell.args(["-c", &script(&name_only(&all))]);
+        let documents = ["README.md", document];
+        let all: Vec<(&str, Step)> = documents.into_iter().flat_map(of).collect();
+        let script = script(all.iter().map(|(_, step)| step));
+        let shell = self.shell.args(["-c", &script]);
         let ran = output(shell);
         let broken = String::from_utf8_lossy(&ran.stderr).into_owned();
         for (index, (document, step)) in all.iter().enumerate() {
@@ -84,6 +85,8 @@ fn shell(world: &World, server: &Process) -> Command {
         .env("PATH", std::env::join_paths(path).unwrap())
         .env("HOME", world.folder())
         .env("NO_COLOR", "1")
+        // gcloud writes no bold words there.
+        .env("TERM", "dumb")
         .env("SERVER", format!("http://{}", server.address()))
         .env("CLOUDSDK_CONFIG", world.path("gcloud"))
         .env("CLOUDSDK_CORE_DISABLE_USAGE_REPORTING", "true")
@@ -92,14 +95,10 @@ fn shell(world: &World, server: &Process) -> Command {
 }
 
 /// The steps of a document, and its name beside each.
-fn of(document: &'static str) -> Vec<(&'static str, Step)> {
+fn of(document: &str) -> Vec<(&str, Step)> {
     let text = std::fs::read_to_string(folder().join(document)).unwrap();
     let steps = steps(&text);
     steps.into_iter().map(|step| (document, step)).collect()
-}
-
-fn name_only(steps: &[(&str, Step)]) -> Vec<Step> {
-    steps.iter().map(|(_, step)| step.clone()).collect()
 }
 
 fn folder() -> PathBuf {
