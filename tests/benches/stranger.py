@@ -11,6 +11,7 @@ import argparse
 import os
 import pathlib
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -99,6 +100,7 @@ def follow(folder: pathlib.Path, postern: pathlib.Path, path: list[dict]) -> Non
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("POSTERN", "CLOUDSDK"))}
     environment["PATH"] = f"{postern.parent}{os.pathsep}{environment['PATH']}"
     environment["CLOUDSDK_CONFIG"] = str(folder / "gcloud")
+    alone = idle(folder)
     began = time.monotonic()
     server = subprocess.Popen(
         [postern, "serve", "--listen", "127.0.0.1:0"],
@@ -114,7 +116,9 @@ def follow(folder: pathlib.Path, postern: pathlib.Path, path: list[dict]) -> Non
         row("a server", time.monotonic() - began)
         environment["SERVER"] = address.group()
         subprocess.run(["bash", "-c", script(path)], cwd=folder, env=environment, check=True)
-        report(folder, path)
+        calls = report(folder, path)
+        seconds = statistics.median(alone + idle(folder))
+        row(f"gcloud started {calls} times for nothing", calls * seconds)
     finally:
         server.terminate()
         server.wait()
@@ -122,7 +126,7 @@ def follow(folder: pathlib.Path, postern: pathlib.Path, path: list[dict]) -> Non
 
 def script(path: list[dict]) -> str:
     """All steps in one shell; each leaves what it said, its exit code and how long it took."""
-    lines = ["set -o pipefail", "trap 'postern_status=$?' ERR"]
+    lines = ["set -o pipefail", "trap 'postern_status=$?' ERR", 'gcloud() { echo >>calls; command gcloud "$@"; }']
     for number, step in enumerate(path):
         lines += [
             f"postern_status=0; echo $EPOCHREALTIME >{number}.began",
@@ -134,23 +138,37 @@ def script(path: list[dict]) -> str:
     return "\n".join(lines)
 
 
-def report(folder: pathlib.Path, path: list[dict]) -> None:
-    """A row for each part, and one where an image was denied, and allowed."""
-    def left(number: int, what: str) -> str:
-        file = folder / f"{number}.{what}"
+def report(folder: pathlib.Path, path: list[dict]) -> int:
+    """A row for each part, and one where an image was denied, and allowed; how often gcloud was called."""
+    def left(name: str) -> str:
+        file = folder / name
         return file.read_text() if file.is_file() else ""
 
-    total = 0.0
+    parts: dict[str, float] = {}
     for number, step in enumerate(path):
-        said = left(number, "said")
-        if left(number, "exit").strip() != step["exit"] or unsaid(step["says"], said):
+        said = left(f"{number}.said")
+        if left(f"{number}.exit").strip() != step["exit"] or unsaid(step["says"], said):
             sys.exit(f"{step['heading']}: not what the document says\n{step['commands']}\n{said}")
-        seconds = float(left(number, "ended")) - float(left(number, "began"))
+        seconds = float(left(f"{number}.ended")) - float(left(f"{number}.began"))
+        parts[step["heading"]] = parts.get(step["heading"], 0.0) + seconds
+    total = 0.0
+    for heading, seconds in parts.items():
         total += seconds
-        row(step["heading"], seconds)
-        last = number + 1 == len(path) or path[number + 1]["heading"] != step["heading"]
-        if last and step["heading"] in (DENIED, ALLOWED):
-            row(f"=> {step['heading'].lower()}, all together", total)
+        row(heading, seconds)
+        if heading in (DENIED, ALLOWED):
+            row(f"=> {heading.lower()}, all together", total)
+    return left("calls").count("\n")
+
+
+def idle(folder: pathlib.Path) -> list[float]:
+    """How long gcloud takes for what it asks nobody."""
+    environment = {**os.environ, "CLOUDSDK_CONFIG": str(folder / "gcloud"), "CLOUDSDK_AUTH_ACCESS_TOKEN": "any"}
+    times = []
+    for _ in range(5):
+        began = time.monotonic()
+        subprocess.run([tool("gcloud"), "auth", "print-access-token"], env=environment, capture_output=True, check=True)
+        times.append(time.monotonic() - began)
+    return times
 
 
 def unsaid(expected: list[str], said: str) -> bool:
@@ -162,7 +180,7 @@ def unsaid(expected: list[str], said: str) -> bool:
 
 def row(what: str, seconds: float) -> None:
     """A line of the table."""
-    print(f"  {what:32} {seconds:8.1f} s", flush=True)
+    print(f"  {what:36} {seconds:8.1f} s", flush=True)
 
 
 if __name__ == "__main__":
