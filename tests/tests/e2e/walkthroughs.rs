@@ -88,7 +88,6 @@ fn shell(world: &World, server: &Process) -> Command {
         // gcloud writes no bold words there.
         .env("TERM", "dumb")
         .env("SERVER", format!("http://{}", server.address()))
-        .env("CLOUDSDK_CONFIG", world.path("gcloud"))
         .env("CLOUDSDK_CORE_DISABLE_USAGE_REPORTING", "true")
         .env("CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK", "true");
     bash
