@@ -35,6 +35,9 @@ impl Step {
 }
 
 /// The blocks of commands of a document in Markdown.
+///
+/// # Panics
+/// If a block does not end, or is to end with what is no exit code.
 #[must_use]
 pub fn steps(markdown: &str) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
@@ -72,6 +75,7 @@ pub fn steps(markdown: &str) -> Vec<Step> {
             }
         }
     }
+    assert_eq!(fence, None, "a block does not end");
     steps
 }
 
@@ -176,6 +180,12 @@ neither: this
             says: vec![],
         };
         assert_eq!(steps, [first, second]);
+    }
+
+    #[test]
+    #[should_panic(expected = "a block does not end")]
+    fn a_block_that_does_not_end_is_a_mistake() {
+        let _ = steps("```sh\ntrue\n");
     }
 
     #[test]

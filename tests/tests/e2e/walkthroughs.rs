@@ -84,6 +84,7 @@ fn shell(world: &World, server: &Process) -> Command {
     bash.current_dir(world.folder())
         .env("PATH", std::env::join_paths(path).unwrap())
         .env("HOME", world.folder())
+        .env("TMPDIR", world.folder())
         .env("NO_COLOR", "1")
         // gcloud writes no bold words there.
         .env("TERM", "dumb")
