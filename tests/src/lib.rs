@@ -10,6 +10,7 @@
     reason = "what goes wrong in a helper fails the test that called it"
 )]
 
+pub mod document;
 mod image;
 pub mod openssl;
 mod postern;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::body::typed;
 use crate::call::Call;
-use crate::error::ApiError;
+use crate::error::{ApiError, Code};
 use crate::trust::Trust;
 
 /// The services that are served here, or by what stands beside this function.
@@ -94,7 +94,11 @@ impl Trust {
     /// If it is none that is served.
     pub(crate) fn service(&self, project: &str, service: &str) -> Result<Value, ApiError> {
         if !SERVICES.contains(&service) {
-            return Err(ApiError::not_found("service", service));
+            let why = "is not served here, so there is nothing to enable: leave it out";
+            return Err(ApiError::new(
+                Code::NotFound,
+                format!("{service} {why} ({} are)", SERVICES.join(", ")),
+            ));
         }
         let parent = format!("projects/{}", self.number_of(project));
         Ok(json!({

@@ -168,7 +168,7 @@ impl Inquiry<'_> {
     fn attest(&self) -> String {
         let (name, pinned) = (self.attestor.name(), self.pinned());
         format!(
-            "postern attest {pinned} --attestor {name} --key KEY, or gcloud container binauthz \
+            "postern attest {pinned} --attestor {name} --key KEY, or gcloud beta container binauthz \
              attestations sign-and-create --artifact-url={pinned} --attestor={} \
              --attestor-project={} --keyversion=KEYVERSION",
             name.id, name.project

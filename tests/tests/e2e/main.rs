@@ -49,3 +49,4 @@ mod terraform_google;
 mod trust;
 mod trust_kms;
 mod trust_platforms;
+mod walkthroughs;

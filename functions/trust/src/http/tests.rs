@@ -460,6 +460,14 @@ async fn what_clients_ask_of_a_project_is_answered() {
     let service = "/v1/projects/shop/services/run.googleapis.com";
     let answer = world.done("GET", service, &Value::Null).await;
     assert_eq!(answer["state"], "ENABLED");
+    let wanted = json!({"serviceIds": ["run.googleapis.com", "container.googleapis.com"]});
+    let (status, message) = world
+        .refused("POST", "/v1/projects/shop/services:batchEnable", &wanted)
+        .await;
+    assert_eq!(status, "NOT_FOUND");
+    let expected =
+        "container.googleapis.com is not served here, so there is nothing to enable: leave it out";
+    assert!(message.starts_with(expected), "{message}");
     let (status, message) = world
         .refused("GET", "/v1/projects/shop/secrets", &Value::Null)
         .await;

@@ -475,7 +475,7 @@ fn failures_come_most_telling_first_and_say_how_many() {
     insta::assert_snapshot!(readable(&world, &reasons), @r#"
     SIGNATURE_INVALID projects/demo-project/attestors/built-by-ci
       the signature does not verify: not ECDSA_P256_SHA256 by this key over these bytes, by the key KEY (2 of 3 attestations looked at)
-      -> attest the image again: postern attest us-docker.pkg.dev/demo-project/repo/app@sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881 --attestor projects/demo-project/attestors/built-by-ci --key KEY, or gcloud container binauthz attestations sign-and-create --artifact-url=us-docker.pkg.dev/demo-project/repo/app@sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881 --attestor=built-by-ci --attestor-project=demo-project --keyversion=KEYVERSION
+      -> attest the image again: postern attest us-docker.pkg.dev/demo-project/repo/app@sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881 --attestor projects/demo-project/attestors/built-by-ci --key KEY, or gcloud beta container binauthz attestations sign-and-create --artifact-url=us-docker.pkg.dev/demo-project/repo/app@sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881 --attestor=built-by-ci --attestor-project=demo-project --keyversion=KEYVERSION
     KEY_UNKNOWN projects/demo-project/attestors/built-by-ci
       the signature names the key "https://keys.example/old", which the attestor does not have (1 of 3 attestations looked at)
       -> attest with one of the attestor's keys (KEY), or add yours: gcloud container binauthz attestors public-keys add --attestor=projects/demo-project/attestors/built-by-ci --pkix-public-key-file=FILE --pkix-public-key-algorithm=ALGORITHM
