@@ -15,6 +15,7 @@ mod forwarding;
 mod identity;
 mod ledger;
 mod resources;
+mod rollout;
 mod runtime;
 mod sources;
 
@@ -41,6 +42,7 @@ pub use self::ledger::{Head, Inclusion, Leaf, LedgerStore};
 pub use self::resources::{
     OccurrenceWrite, OccurrencesOf, Resource, ResourceStore, ResourceWrite, Wrote,
 };
+pub use self::rollout::{CameOut, Judged, PlannedRollout, RolloutError, RolloutPlatform, Staged};
 pub use self::runtime::{RunningRevision, Runtime, RuntimeState};
 use crate::attestor::{Attestor, AttestorName, NoteName};
 use crate::case::{Case, Drill};

@@ -1,5 +1,7 @@
 //! A small client for Google's REST APIs: bounded in size and time, tried again where that helps.
 
+mod write;
+
 use std::time::Duration;
 
 use google_cloud_gax::backoff_policy::BackoffPolicy as _;
@@ -17,6 +19,8 @@ use crate::access_token::GoogleCredentials;
 use crate::endpoint::Endpoint;
 use crate::refusal::Refusal;
 use crate::resource::Access;
+
+pub(crate) use self::write::Unwritten;
 
 /// The largest answer that is read.
 const BODY_LIMIT: usize = 32 * 1024 * 1024;
@@ -61,6 +65,10 @@ enum Tried {
     Refused(Unavailable),
     /// The API says that there is no such thing.
     Absent(Unavailable),
+    /// The API says that there is such a thing already (409 `ALREADY_EXISTS`), in these words.
+    Exists(Unavailable),
+    /// The API says that somebody else wrote in the meantime (any other 409).
+    Stale(Unavailable),
     /// The API says that what was said to be so is not (412).
     Unmet,
 }
@@ -157,9 +165,11 @@ impl Api {
     pub(crate) async fn get<T: DeserializeOwned>(&self, call: &Call<'_>) -> Result<T, CallError> {
         match self.tried(call, None).await {
             Tried::Done(answer) => self.read(call, &answer).map_err(CallError::Outage),
-            Tried::Refused(error) | Tried::Invalid(error) | Tried::Absent(error) => {
-                Err(CallError::Refused(error))
-            }
+            Tried::Refused(error)
+            | Tried::Invalid(error)
+            | Tried::Absent(error)
+            | Tried::Exists(error)
+            | Tried::Stale(error) => Err(CallError::Refused(error)),
             tried => Err(CallError::Outage(self.not_done(call, tried))),
         }
     }
@@ -182,7 +192,9 @@ impl Api {
             Tried::Never(error)
             | Tried::Invalid(error)
             | Tried::Refused(error)
-            | Tried::Absent(error) => error,
+            | Tried::Absent(error)
+            | Tried::Exists(error)
+            | Tried::Stale(error) => error,
             Tried::Unmet | Tried::Done(_) => self.failed(call, "it answered something else"),
         }
     }
@@ -214,9 +226,11 @@ impl Api {
                 let error = Unavailable::new(self.name(), error);
                 Err(refused(BusRemedy::Time(asked))(error))
             }
-            Tried::Never(error) | Tried::Refused(error) | Tried::Absent(error) => {
-                Err(refused(BusRemedy::Person)(error))
-            }
+            Tried::Never(error)
+            | Tried::Refused(error)
+            | Tried::Absent(error)
+            | Tried::Exists(error)
+            | Tried::Stale(error) => Err(refused(BusRemedy::Person)(error)),
             Tried::Invalid(error) => Err(refused(BusRemedy::Nothing)(error)),
             Tried::Unmet => {
                 let error = self.failed(call, "it answered something else");
@@ -285,6 +299,10 @@ impl Api {
                 status if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED => {
                     Tried::Again(asked, explained)
                 }
+                StatusCode::CONFLICT if refusal.is_there() => {
+                    Tried::Exists(Unavailable::new(self.name(), explained))
+                }
+                StatusCode::CONFLICT => Tried::Stale(Unavailable::new(self.name(), explained)),
                 status if refusal.is_absent(status.as_u16()) => {
                     Tried::Absent(Unavailable::new(self.name(), explained))
                 }
@@ -315,7 +333,7 @@ impl Api {
     }
 }
 
-fn pauses(first: Duration, longest: Duration) -> ExponentialBackoff {
+pub(crate) fn pauses(first: Duration, longest: Duration) -> ExponentialBackoff {
     ExponentialBackoffBuilder::new()
         .with_initial_delay(first)
         .with_maximum_delay(longest)

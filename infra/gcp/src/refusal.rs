@@ -50,6 +50,11 @@ impl Refusal {
         status == 404 && self.error.status == "NOT_FOUND"
     }
 
+    /// Whether the API itself says that there is such a thing already.
+    pub(crate) fn is_there(&self) -> bool {
+        self.error.status == "ALREADY_EXISTS"
+    }
+
     /// Whether the API itself says that what was sent is wrong, or too large.
     pub(crate) fn is_invalid(&self, status: u16) -> bool {
         (status == 400 && self.error.status == "INVALID_ARGUMENT") || status == 413
