@@ -151,7 +151,7 @@ routes:
       line 4: listen: `auth` is not configured, so only loopback may be listened on: add `auth`, or listen on 127.0.0.1
       line 6: gate.onUndetermined: this should be one of deny, allow
       line 7: gate.maxConcurrency: invalid type: string "many", expected usize
-      line 8: gate.compareRepositry: there is no such key here; there are: onUndetermined, compareRepository, indexCoversManifests, allowCodeOutsideImage, maxConcurrency, spool, tls
+      line 8: gate.compareRepositry: there is no such key here; there are: onUndetermined, compareRepository, indexCoversManifests, allowCodeOutsideImage, observe, maxConcurrency, spool, tls
       line 9: breakGlass.maxPerDay: invalid value: integer `-1`, expected u32
       line 9: breakGlass.ticket: this is no regular expression: unclosed character class
       line 10: attestations[1]: attestations are looked for in `store`, `store:DIR`, `registry`, `containeranalysis:projects/ID` or a file
@@ -371,7 +371,7 @@ fn mistakes_in_variables_name_the_variable() {
     postern.yaml has 7 mistakes:
       POSTERN__ATTESTATIONS: its value is not YAML: unclosed bracket '[' at line 1, column 1; put it in quotes
       POSTERN__GATE__MAXCONCURRENCY: gate.maxConcurrency: invalid type: string "lots", expected usize
-      POSTERN__GATE__NOSUCHKEY: gate.NOSUCHKEY: there is no such key here; there are: onUndetermined, compareRepository, indexCoversManifests, allowCodeOutsideImage, maxConcurrency, spool, tls
+      POSTERN__GATE__NOSUCHKEY: gate.NOSUCHKEY: there is no such key here; there are: onUndetermined, compareRepository, indexCoversManifests, allowCodeOutsideImage, observe, maxConcurrency, spool, tls
       POSTERN__NOSUCHSECTION: NOSUCHSECTION: there is no such key here; there are: store, acceptEphemeralStore, listen, policy, systemPolicy, attestors, attestations, projects, auth, gate, breakGlass, registries, attestor, trust, audit, cases, owners, ledger, endpoints, aws, outputs, routes, silences, heartbeat
       POSTERN__ROUTES__7__TO: there is no element `7` in a list of 0
       POSTERN__STORE__PATH: `PATH` would be inside of a plain value that line 1 sets
