@@ -17,6 +17,7 @@ mod audit;
 mod callers;
 mod cloud_kms;
 mod coverage;
+mod deploy;
 mod forward;
 mod founding;
 mod gcloud;

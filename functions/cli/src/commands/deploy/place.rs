@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use postern_core::ports::RolloutError;
 use postern_core::rollback;
-use postern_core::target::Target;
+use postern_core::target::{CloudRunKind, Target};
 
 use crate::outcome::{Exit, Failure};
 
@@ -17,8 +17,10 @@ pub(super) enum Stage {
     /// Nothing was written.
     #[default]
     Nothing,
-    /// This was, or may have been, written.
-    Written(Written),
+    /// This is being written.
+    Writing(Written),
+    /// This was written, and is coming out.
+    Made(Written),
     /// What came out is as judged; nothing else has happened to it.
     Checked(Written),
     /// Traffic is being shifted.
@@ -76,19 +78,18 @@ impl Stage {
     fn told(&self) -> (String, Option<String>) {
         match self {
             Self::Nothing => ("nothing was deployed".to_owned(), None),
-            Self::Written(it) => {
-                let name = &it.name;
-                let what = match it.withheld {
-                    true => format!(
-                        "{name} may be there or still come; it gets no traffic, and what served before serves"
-                    ),
-                    false => format!(
-                        "{name} may be there or still come, and nothing served before it that could serve on"
-                    ),
-                };
-                let look = format!("postern inspect {}; then deploy again", it.target);
-                (what, Some(look))
-            }
+            Self::Writing(it) => (
+                format!(
+                    "{} may be there, or still come; {}",
+                    it.name,
+                    it.meanwhile()
+                ),
+                Some(it.look()),
+            ),
+            Self::Made(it) => (
+                format!("{} was written; {}", it.name, it.meanwhile()),
+                Some(it.look()),
+            ),
             Self::Checked(it) => {
                 let what = format!(
                     "{} is there as it was judged, and traffic was not shifted",
@@ -116,6 +117,25 @@ impl Stage {
 }
 
 impl Written {
+    /// What runs as long as it is not finished.
+    const fn meanwhile(&self) -> &'static str {
+        match (&self.target, self.withheld) {
+            (
+                Target::CloudRun {
+                    kind: CloudRunKind::Job,
+                    ..
+                },
+                _,
+            ) => "it was not run",
+            (_, true) => "it gets no traffic, and what served before serves",
+            (_, false) => "nothing served before it, so it may get all traffic",
+        }
+    }
+
+    fn look(&self) -> String {
+        format!("postern inspect {}; then deploy again", self.target)
+    }
+
     /// The command that shifts traffic to it.
     pub(super) fn forward(&self) -> Option<String> {
         rollback::shares_command(&self.target, &[(self.name.clone(), 100)])

@@ -273,7 +273,7 @@ async fn whatever_fails_says_what_is_there() {
     let mut told = Vec::new();
     for step in ["plan", "stage", "came out", "shift"] {
         let platform = Platform {
-            fails: Some((step, RolloutError::Changed(format!("{step} failed")))),
+            fails: Some((step, RolloutError::Failed(format!("{step} failed")))),
             ..Platform::new()
         };
         let failure = walk(platform, decision(|_| {}), true)
@@ -281,7 +281,7 @@ async fn whatever_fails_says_what_is_there() {
             .report
             .unwrap_err();
         assert_eq!(failure.exit, Exit::No);
-        let remedy = failure.remedy.unwrap_or_default();
+        let remedy = failure.remedy.as_deref().unwrap_or("no remedy");
         told.push(format!("{}\n  {remedy}", failure.message));
     }
     let platform = Platform {
@@ -299,7 +299,31 @@ async fn whatever_fails_says_what_is_there() {
         failure.message,
         failure.remedy.unwrap()
     ));
-    insta::assert_snapshot!(told.join("\n"), @"");
+    for step in ["stage", "shift"] {
+        let platform = Platform {
+            fails: Some((step, RolloutError::Changed(format!("{step} is refused")))),
+            ..Platform::new()
+        };
+        let failure = walk(platform, decision(|_| {}), true)
+            .await
+            .report
+            .unwrap_err();
+        told.push(failure.message);
+    }
+    insta::assert_snapshot!(told.join("\n"), @r"
+    plan failed; nothing was deployed
+      no remedy
+    stage failed; web-0abcdefghj may be there, or still come; it gets no traffic, and what served before serves
+      postern inspect cloud-run:demo-mart/us-west1/web; then deploy again
+    came out failed; web-0abcdefghj was written; it gets no traffic, and what served before serves
+      postern inspect cloud-run:demo-mart/us-west1/web; then deploy again
+    shift failed; traffic may have been shifted to web-0abcdefghj, which is as judged
+      to go back: gcloud run services update-traffic web --to-revisions=web-1=100 --region=us-west1 --project=demo-mart
+    Cloud Run: no answer; web-0abcdefghj is NOT what was judged, and may still be there
+      postern inspect cloud-run:demo-mart/us-west1/web; and give it no traffic
+    stage is refused; nothing was deployed
+    shift is refused; web-0abcdefghj is there as it was judged, and traffic was not shifted
+    ");
 }
 
 #[test]

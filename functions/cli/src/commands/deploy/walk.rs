@@ -2,7 +2,7 @@
 
 use postern_core::decision::Decision;
 use postern_core::ports::{
-    DeploymentGate, GateRefusal, PlannedRollout, ProposedDeployment, RolloutPlatform,
+    DeploymentGate, GateRefusal, PlannedRollout, ProposedDeployment, RolloutError, RolloutPlatform,
 };
 use postern_core::rollback;
 use postern_core::target::{CloudRunKind, Target};
@@ -64,9 +64,10 @@ impl Walk<'_> {
             back: back(&planned),
         };
         (self.tell)(&format!("making {}", written.name));
-        self.place.is(Stage::Written(written.clone()));
+        self.place.is(Stage::Writing(written.clone()));
         let staged = self.platform.stage(&planned, &judged).await;
-        let staged = staged.map_err(|error| self.place.failed(&error))?;
+        let staged = staged.map_err(|error| self.refused(&error, Stage::Nothing))?;
+        self.place.is(Stage::Made(written.clone()));
         let came_out = self.platform.came_out(&planned, &judged, &staged).await;
         let came_out = came_out.map_err(|error| self.place.failed(&error))?;
         let report = |outcome, decision| Report {
@@ -95,11 +96,19 @@ impl Walk<'_> {
         (self.tell)(&format!("{} is as it was judged", written.name));
         self.place.is(Stage::Shifting(written.clone()));
         let shifted = self.platform.shift(&planned, &judged, &came_out).await;
-        shifted.map_err(|error| self.place.failed(&error))?;
+        shifted.map_err(|error| self.refused(&error, Stage::Checked(written.clone())))?;
         Ok(Report {
             back: written.back.clone(),
             ..report(Outcome::Deployed, decision)
         })
+    }
+
+    /// What the platform refused for sure has not happened: it stands where it stood before.
+    fn refused(&self, error: &RolloutError, before: Stage) -> Failure {
+        if matches!(error, RolloutError::Mistake(_) | RolloutError::Changed(_)) {
+            self.place.is(before);
+        }
+        self.place.failed(error)
     }
 
     async fn decide(&self, planned: &PlannedRollout) -> Result<Decision, Failure> {
