@@ -3,7 +3,7 @@
 use postern_tests::have;
 use serde_json::{Value, json};
 
-use crate::audit::serve;
+use crate::audit::{config, serve};
 use crate::support::cloud_run_v2::CloudRunV2;
 use crate::support::registry::LoggedRegistry;
 use crate::support::{IMAGE, World};
@@ -277,13 +277,7 @@ fn a_gate_elsewhere_decides_and_has_it_on_record() {
         return;
     }
     let it = web();
-    let config =
-        json!({"policy": "policy.json", "attestors": "attestors.json", "attestations": ["store"]});
-    let gate = serve(&it.world, &config);
-    it.world.write(
-        "postern.json",
-        json!({"endpoints": {"run": it.cloud_run.url()}}).to_string(),
-    );
+    let gate = serve(&it.world, &config());
     let url = format!("http://{}", gate.address());
     let ended = it.run(IMAGE, WEB, &["--gate", &url]);
     assert_eq!(ended.exit, Some(0), "{}{}", ended.report, ended.said);
