@@ -176,12 +176,18 @@ impl CloudRunRollouts {
     async fn conflict(
         &self,
         named: &Named<'_>,
-        ours: Option<&str>,
+        ours: &Value,
         error: Unavailable,
     ) -> Result<Staged, RolloutError> {
         let found = self.find(&named.path(), named).await?;
         let found = found.unwrap_or_default();
-        match ours.is_some() && form::revision(&found) == ours {
+        let is_ours = match named.kind {
+            CloudRunKind::Job => form::images(named.kind, &found) == form::images(named.kind, ours),
+            CloudRunKind::Service | CloudRunKind::WorkerPool => {
+                form::revision(&found) == form::revision(ours)
+            }
+        };
+        match is_ours {
             true => Ok(Staged::default()),
             false => Err(RolloutError::Changed(error.to_string())),
         }
@@ -270,7 +276,7 @@ impl RolloutPlatform for CloudRunRollouts {
                 operation: Some(name),
             }),
             Err(Unwritten::Exists(error) | Unwritten::Stale(error)) => {
-                self.conflict(&named, revision.as_deref(), error).await
+                self.conflict(&named, &body, error).await
             }
             Err(Unwritten::Invalid(error)) => Err(RolloutError::Failed(error.to_string())),
             Err(Unwritten::Outage(error)) => Err(error.into()),
