@@ -301,3 +301,40 @@ fn a_gate_elsewhere_decides_and_has_it_on_record() {
         "{told}"
     );
 }
+
+#[test]
+fn what_is_only_observed_is_deployed_and_counted_as_what_would_break() {
+    if !have(&["openssl"]) {
+        return;
+    }
+    let it = web();
+    let mut config = config();
+    config["gate"] = json!({"observe": ["cloud-run:demo-project/*"]});
+    let gate = serve(&it.world, &config);
+    let url = format!("http://{}", gate.address());
+    let unsigned = OLD.replace("a1fc", "0000");
+    let observed = it.run(&unsigned, WEB, &["--gate", &url]);
+    assert_eq!(
+        observed.exit,
+        Some(0),
+        "{}{}",
+        observed.report,
+        observed.said
+    );
+    let decision = &observed.report["decision"];
+    assert_eq!(decision["enforcement"], "DRYRUN_AUDIT_LOG_ONLY");
+    assert_eq!(decision["verdict"], "NON_CONFORMANT");
+
+    // What is revoked stays out, there too.
+    let digest = unsigned.split_once('@').unwrap().1;
+    let revoke = ["revoke", digest, "--reason", "synthetic", "--data", "data"];
+    postern_tests::run(&mut it.world.postern(&revoke));
+    let revoked = it.run(&unsigned, WEB, &["--gate", &url]);
+    assert_eq!(revoked.exit, Some(1), "{}{}", revoked.report, revoked.said);
+    drop(gate);
+
+    let words = ["report", "dry-run", "--data", "data", "--format", "json"];
+    let report = postern_tests::run(&mut it.world.postern(&words));
+    let report: Value = serde_json::from_slice(&report).unwrap();
+    assert_eq!(report["wouldBeDenied"], 1, "{report}");
+}
