@@ -182,3 +182,20 @@ async fn what_is_forwarded_is_observed_as_well_code_outside_of_images_included()
         assert_eq!(dry_run, allowed);
     }
 }
+
+#[tokio::test]
+async fn a_tag_on_gke_that_may_be_revoked_is_stopped_there_too() {
+    let body = json!({"images": [format!("{NAME}:v1")], "target": "gke:us-central1-a.prod/new"});
+    for (registry, allowed) in [(Port::Works, true), (Port::Dead, false)] {
+        let world = Shared::new();
+        let another = Revoked::Digest(postern_core::image::Digest::of(b"another"));
+        world.change(|world| {
+            world.registry = registry;
+            world.revocations.push(revocation(another));
+        });
+        let options = observing("gke:us-central1-a.prod/new*");
+        let asked = world.ask_as(options, Identity::local(), DECISIONS, body.clone());
+        let (_, decision) = asked.await;
+        assert_eq!(decision["allowed"], allowed, "{decision}");
+    }
+}
