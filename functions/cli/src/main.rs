@@ -34,7 +34,7 @@ struct Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  done; for `check`: every image may be deployed
+  0  done; for `check`: every image may be deployed; for `deploy`: it is deployed
   1  denied, or what was asked about is not so
   2  the command line or an input file is wrong
   3  undetermined: something needed could not be reached or read";
@@ -43,6 +43,7 @@ Exit codes:
 enum Command {
     Demo(commands::demo::Args),
     Check(commands::check::Args),
+    Deploy(commands::deploy::Args),
     Serve(commands::serve::Args),
     Attest(commands::attest::Args),
     Payload(commands::payload::Args),
@@ -90,6 +91,7 @@ async fn run(command: Command) -> Outcome {
     match command {
         Command::Demo(args) => commands::demo::run(args).await,
         Command::Check(args) => commands::check::run(args).await,
+        Command::Deploy(args) => commands::deploy::run(args).await,
         Command::Serve(args) => commands::serve::run(args).await,
         Command::Attest(args) => commands::attest::run(args).await,
         Command::Payload(args) => commands::payload::run(args).await,

@@ -16,6 +16,7 @@ mod identity;
 mod ledger;
 mod policies;
 mod resources;
+mod rollout;
 mod run_task;
 mod runtime;
 mod sources;
@@ -45,6 +46,7 @@ pub use self::policies::{LivePolicy, PolicyAuthority, Replaced};
 pub use self::resources::{
     OccurrenceWrite, OccurrencesOf, Resource, ResourceStore, ResourceWrite, Wrote,
 };
+pub use self::rollout::{CameOut, Judged, PlannedRollout, RolloutError, RolloutPlatform, Staged};
 pub use self::run_task::RunTaskHost;
 pub use self::runtime::{RunningRevision, Runtime, RuntimeState};
 pub use self::vault::{KeyUse, KeyVault, SealedKey};

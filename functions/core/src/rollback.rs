@@ -49,20 +49,64 @@ pub fn command(target: &Target, revision: &str) -> Option<String> {
     }
 }
 
+/// The command that gives these revisions these shares again, in percent: of a Cloud Run service's traffic,
+/// or of a worker pool's instances. `None` as for [`command`].
+pub fn shares_command(target: &Target, shares: &[(String, u32)]) -> Option<String> {
+    let Target::CloudRun {
+        kind,
+        resource: Some(resource),
+    } = target
+    else {
+        return None;
+    };
+    let verb = match kind {
+        CloudRunKind::Service => "gcloud run services update-traffic",
+        CloudRunKind::WorkerPool => "gcloud beta run worker-pools update-instance-split",
+        CloudRunKind::Job => return None,
+    };
+    let name = &resource.name;
+    let mut names = shares.iter().map(|(revision, _)| revision).chain([name]);
+    if shares.is_empty() || !names.all(|name| is_plain(name)) {
+        return None;
+    }
+    let shares = shares.iter().map(|(name, share)| format!("{name}={share}"));
+    let shares: Vec<_> = shares.collect();
+    let start = format!("{verb} {name} --to-revisions={}", shares.join(","));
+    of_place(&start, resource)
+}
+
+/// The command that has a Cloud Run job run this image again. `None` as for [`command`].
+pub fn image_command(target: &Target, image: &str) -> Option<String> {
+    let Target::CloudRun {
+        kind: CloudRunKind::Job,
+        resource: Some(resource),
+    } = target
+    else {
+        return None;
+    };
+    let name = &resource.name;
+    let (path, digest) = image.split_once('@').unwrap_or((image, "sha256"));
+    let plain = [name, path, digest].into_iter().all(is_plain);
+    let start = format!("gcloud run jobs update {name} --image={image}");
+    of_place(&start, resource).filter(|_| plain)
+}
+
 fn cloud_run(resource: &CloudRunResource, revision: &str) -> Option<String> {
-    let CloudRunResource {
-        project,
-        location,
-        name,
-    } = resource;
+    let name = &resource.name;
     // `=` and `,` part revisions and shares.
     if !is_plain(name) || !is_plain(revision) {
         return None;
     }
-    words(
-        &format!("gcloud run services update-traffic {name} --to-revisions={revision}=100"),
-        &[("--region", location), ("--project", project)],
-    )
+    let start = format!("gcloud run services update-traffic {name} --to-revisions={revision}=100");
+    of_place(&start, resource)
+}
+
+/// A command of gcloud about a resource of Cloud Run.
+fn of_place(start: &str, resource: &CloudRunResource) -> Option<String> {
+    let CloudRunResource {
+        project, location, ..
+    } = resource;
+    words(start, &[("--region", location), ("--project", project)])
 }
 
 fn kubernetes(target: &Target, namespace: &str, revision: &str) -> Option<String> {
@@ -175,5 +219,40 @@ mod tests {
     fn no_command_where_a_name_is_none(#[case] target: &str, #[case] revision: &str) {
         let target = target.parse().unwrap();
         assert_eq!(command(&target, revision), None);
+    }
+
+    #[rstest]
+    #[case(
+        "cloud-run:demo-mart/us-east1/web",
+        Some(
+            "gcloud run services update-traffic web --to-revisions=web-1=90,web-2=10 --region=us-east1 --project=demo-mart"
+        )
+    )]
+    #[case(
+        "cloud-run-worker-pool:demo-mart/us-east1/mail",
+        Some(
+            "gcloud beta run worker-pools update-instance-split mail --to-revisions=web-1=90,web-2=10 --region=us-east1 --project=demo-mart"
+        )
+    )]
+    #[case("cloud-run-job:demo-mart/us-east1/nightly", None)]
+    #[case("lambda:eu-west-1/orders", None)]
+    fn goes_back_to_shares(#[case] target: &str, #[case] expected: Option<&str>) {
+        let target = target.parse().unwrap();
+        let shares = [("web-1".to_owned(), 90), ("web-2".to_owned(), 10)];
+        assert_eq!(shares_command(&target, &shares).as_deref(), expected);
+        assert_eq!(shares_command(&target, &[]), None);
+        assert_eq!(shares_command(&target, &[("a;b".to_owned(), 100)]), None);
+    }
+
+    #[test]
+    fn a_job_goes_back_to_an_image() {
+        let job = "cloud-run-job:demo-mart/us-east1/nightly".parse().unwrap();
+        let command = |image| image_command(&job, image);
+        insta::assert_snapshot!(command("eu.example/a/b@sha256:00").unwrap(), @"gcloud run jobs update nightly --image=eu.example/a/b@sha256:00 --region=us-east1 --project=demo-mart");
+        assert!(command("eu.example/a/b:v1").is_some());
+        assert_eq!(command("a b"), None);
+        assert_eq!(command("a@b@c"), None);
+        let service = "cloud-run:demo-mart/us-east1/web".parse().unwrap();
+        assert_eq!(image_command(&service, "eu.example/a:v1"), None);
     }
 }

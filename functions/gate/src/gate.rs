@@ -22,6 +22,7 @@ use postern_host::config::Right;
 use tokio::time::Instant;
 use ulid::Ulid;
 
+use crate::count::count;
 use crate::evidence::Evidences;
 use crate::judge::{Judge, KnownRevocations};
 use crate::options::GateOptions;
@@ -174,9 +175,13 @@ impl Gate {
             .chain(reasons.iter().map(|reason| reason.code.verdict()))
             .max()
             .unwrap_or(Verdict::NonConformant);
-        let enforcement = self.enforcement(&images, &reasons);
+        let observed = images
+            .iter()
+            .all(|image| self.options.observe.has(&image.target))
+            && self.options.observe.has(&request.target);
+        let enforcement = self.enforcement(&images, &reasons, observed);
         let allowed = verdict == Verdict::Conformant
-            || (dry_run(&images) && reasons.is_empty())
+            || (dry_run(&images) && may_be_dry_run(&images, &reasons, observed))
             || (verdict == Verdict::Undetermined && self.may_fail_open(&images, asked));
         let mut decision = Decision {
             api_version: ApiVersion::V1,
@@ -199,6 +204,11 @@ impl Gate {
             reasons,
             warnings: request.warnings.clone(),
         };
+        let warning = self
+            .options
+            .observe
+            .warning(&decision.target, allowed, verdict);
+        decision.warnings.extend(warning);
         decision.retryable = !allowed && is_retryable(&decision);
         decision
     }
@@ -282,9 +292,14 @@ impl Gate {
         request.reasons.iter().cloned().chain(reasons).collect()
     }
 
-    /// The strictest of the images'; code outside of them is never a matter of dry run.
-    fn enforcement(&self, images: &[ImageDecision], reasons: &[Reason]) -> EnforcementMode {
-        if !reasons.is_empty() {
+    /// The strictest of the images'; code outside of them is never a matter of a policy's dry run.
+    fn enforcement(
+        &self,
+        images: &[ImageDecision],
+        reasons: &[Reason],
+        observed: bool,
+    ) -> EnforcementMode {
+        if !reasons.is_empty() && !observed {
             return EnforcementMode::Enforced;
         }
         images
@@ -443,16 +458,23 @@ fn shout(decision: &Decision, outage: &Unavailable) {
     }
 }
 
+/// Code outside of images is let through where everything is only observed, and never by a policy.
+fn may_be_dry_run(images: &[ImageDecision], reasons: &[Reason], observed: bool) -> bool {
+    match reasons {
+        [] => !images.is_empty(),
+        _ => observed,
+    }
+}
+
 fn dry_run(images: &[ImageDecision]) -> bool {
-    !images.is_empty()
-        && images.iter().all(|image| {
-            image.verdict == Verdict::Conformant
-                || (image.enforcement == EnforcementMode::DryRun
-                    && !image
-                        .reasons
-                        .iter()
-                        .any(|reason| reason.code == ReasonCode::Revoked))
-        })
+    images.iter().all(|image| {
+        image.verdict == Verdict::Conformant
+            || (image.enforcement == EnforcementMode::DryRun
+                && !image
+                    .reasons
+                    .iter()
+                    .any(|reason| reason.code == ReasonCode::Revoked))
+    })
 }
 
 /// Asking again helps only if every image that fails may still be helped.
@@ -466,22 +488,4 @@ fn is_retryable(decision: &Decision) -> bool {
         .filter(|reason| reason.code.verdict() != Verdict::Conformant)
         .chain(&decision.reasons)
         .all(|reason| reason.code.is_retryable())
-}
-
-fn count(decision: &Decision) {
-    metrics::counter!(
-        "postern_decisions_total",
-        "platform" => decision.target.platform(),
-        "verdict" => match decision.verdict {
-            Verdict::Conformant => "conformant",
-            Verdict::NonConformant => "non_conformant",
-            Verdict::Undetermined => "undetermined",
-        },
-        "outcome" => match (&decision.break_glass, decision.allowed) {
-            (Some(_), _) => "break_glass",
-            (None, true) => "allowed",
-            (None, false) => "denied",
-        },
-    )
-    .increment(1);
 }

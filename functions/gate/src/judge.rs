@@ -46,6 +46,14 @@ enum Lookup {
 impl Judge<'_> {
     /// Judges one image. Never fails: what goes wrong is a reason.
     pub(crate) async fn image(&self, requested: &RequestedImage) -> ImageDecision {
+        let mut decision = self.strictly(requested).await;
+        let observed = &self.options.observe;
+        observed.apply(&mut decision, self.revocations);
+        decision
+    }
+
+    /// The same, whether the target is only observed or not.
+    async fn strictly(&self, requested: &RequestedImage) -> ImageDecision {
         let image = match ImageReference::parse(&requested.image) {
             Ok(image) => image,
             Err(error) => {
@@ -95,7 +103,10 @@ impl Judge<'_> {
                     }
                 }
                 // A dry run would let through what may be revoked.
-                Lookup::Unavailable(outage) if ruling.enforcement == EnforcementMode::DryRun => {
+                Lookup::Unavailable(outage)
+                    if ruling.enforcement == EnforcementMode::DryRun
+                        || self.options.observe.has(&requested.target) =>
+                {
                     return refused(requested, Some(image), vec![outage]);
                 }
                 Lookup::Assumed(_) | Lookup::NotFound | Lookup::Unavailable(_) => {}

@@ -6,6 +6,7 @@ use postern_host::config::{Config, OnUndetermined};
 use regex::Regex;
 
 use crate::break_glass::BreakGlassRules;
+use crate::observe::Observed;
 
 /// How the gate decides where the policy leaves a choice.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +21,8 @@ pub struct GateOptions {
     pub resolve_digests: bool,
     /// Fields that may bring code outside of an image, by name.
     pub allow_code_outside_image: Vec<String>,
+    /// Targets at which the gate does not stand in the way yet.
+    pub observe: Observed,
     /// Which project number belongs to which project id.
     pub projects: ProjectNumbers,
     /// What the system policy lets through on GKE.
@@ -50,6 +53,7 @@ impl GateOptions {
                 .any(|source| source == "registry")
                 || config.gate.index_covers_manifests,
             allow_code_outside_image: config.gate.allow_code_outside_image.clone(),
+            observe: Observed::new(&config.gate.observe),
             projects: config.projects.clone(),
             system_policy: Some(system_policy),
             break_glass: BreakGlassRules {

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use postern_core::ports::{EstateReader, EventSubscription, GoogleApis, LogReader, Runtime};
+use postern_core::ports::{
+    EstateReader, EventSubscription, GoogleApis, LogReader, RolloutPlatform, Runtime,
+};
 use postern_host::config::Config;
 use postern_host::environment::Environment;
 
@@ -46,6 +48,14 @@ pub fn runtime(config: &Config) -> Result<Option<Arc<dyn Runtime>>, WiringError>
     built::runtime(config)
 }
 
+/// Cloud Run as it is deployed to.
+///
+/// # Errors
+/// If the endpoint is none, there is no identity to deploy as, or this build has no client.
+pub fn rollouts(config: &Config) -> Result<Arc<dyn RolloutPlatform>, WiringError> {
+    built::rollouts(config)
+}
+
 /// What there is on Google Cloud, for these resources.
 ///
 /// # Errors
@@ -65,14 +75,15 @@ pub fn forwarded(config: &Config) -> Result<Arc<dyn GoogleApis>, WiringError> {
 #[cfg(feature = "gcp")]
 pub(crate) mod built {
     use postern_gcp::{
-        CONTAINER, CloudRun, Endpoint, Estate, EstateEndpoints, GoogleCredentials, LOGGING,
-        Logging, ORG_POLICY, PUBSUB, PassedOn, RESOURCE_MANAGER, RUN, Subscription,
+        CONTAINER, CloudRun, CloudRunRollouts, Endpoint, Estate, EstateEndpoints,
+        GoogleCredentials, LOGGING, Logging, ORG_POLICY, PUBSUB, PassedOn, RESOURCE_MANAGER, RUN,
+        Subscription,
     };
     use postern_host::config::DeployAs;
 
     use super::{
-        Arc, Config, Environment, EstateReader, EventSubscription, GoogleApis, LogReader, Runtime,
-        WiringError,
+        Arc, Config, Environment, EstateReader, EventSubscription, GoogleApis, LogReader,
+        RolloutPlatform, Runtime, WiringError,
     };
 
     /// What Google's own tools and libraries call it: `HOST:PORT`.
@@ -124,6 +135,13 @@ pub(crate) mod built {
         let (endpoint, credentials) = shown("endpoints.run", address)?;
         let run = CloudRun::new(endpoint, credentials).map_err(WiringError::mistake)?;
         Ok(Some(Arc::new(run)))
+    }
+
+    pub(super) fn rollouts(config: &Config) -> Result<Arc<dyn RolloutPlatform>, WiringError> {
+        let address = config.endpoints.run.as_deref().unwrap_or(RUN);
+        let (endpoint, credentials) = shown("endpoints.run", address)?;
+        let run = CloudRunRollouts::new(endpoint, credentials).map_err(WiringError::mistake)?;
+        Ok(Arc::new(run))
     }
 
     pub(super) fn estate(
@@ -202,9 +220,13 @@ pub(crate) mod built {
 #[cfg(not(feature = "gcp"))]
 mod built {
     use super::{
-        Arc, Config, Environment, EstateReader, EventSubscription, GoogleApis, LogReader, Runtime,
-        WiringError,
+        Arc, Config, Environment, EstateReader, EventSubscription, GoogleApis, LogReader,
+        RolloutPlatform, Runtime, WiringError,
     };
+
+    pub(super) fn rollouts(_: &Config) -> Result<Arc<dyn RolloutPlatform>, WiringError> {
+        Err(WiringError::not_built("deploying to Cloud Run", "gcp"))
+    }
 
     pub(super) fn forwarded(_: &Config) -> Result<Arc<dyn GoogleApis>, WiringError> {
         Err(WiringError::not_built(

@@ -1,5 +1,6 @@
 //! A gate in another process, over HTTP: what it thinks, and what it decides.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -106,6 +107,25 @@ pub fn deployment_gate(
     };
     let gate = RemoteGate::of(gate, "forward.gate", "v1/decisions", environment)?;
     Ok(Some(Arc::new(gate)))
+}
+
+/// The gate at this address of a command line, which is shown the token in a file.
+///
+/// # Errors
+/// If it is no address to send a token to.
+pub fn gate_at(
+    url: &str,
+    token_file: Option<&Path>,
+    environment: &dyn Environment,
+) -> Result<Arc<dyn DeploymentGate>, WiringError> {
+    let token = token_file.map(|file| SecretReference(format!("file:{}", file.display())));
+    let named = Named {
+        url: url.to_owned(),
+        audience: None,
+        token,
+    };
+    let gate = RemoteGate::of(&named, "--gate", "v1/decisions", environment)?;
+    Ok(Arc::new(gate))
 }
 
 #[async_trait]

@@ -333,7 +333,7 @@ impl Api {
     }
 }
 
-fn pauses(first: Duration, longest: Duration) -> ExponentialBackoff {
+pub(crate) fn pauses(first: Duration, longest: Duration) -> ExponentialBackoff {
     ExponentialBackoffBuilder::new()
         .with_initial_delay(first)
         .with_maximum_delay(longest)

@@ -1,6 +1,6 @@
 //! Google Cloud behind the ports of `postern-core`: the identity this runs as, subscriptions that are
-//! pulled from, topics that take alerts, logs that are read back, what runs on Cloud Run, what there is at all,
-//! secrets, keys that sign, policies and attestors of Binary Authorization, and attestations.
+//! pulled from, topics that take alerts, logs that are read back, what runs on Cloud Run and how it gets there,
+//! what there is at all, secrets, keys that sign, policies and attestors of Binary Authorization, and attestations.
 //!
 //! The APIs are spoken over REST. Each answer is bounded in size and time; an outage or a missing
 //! permission is an error that says which, and never an empty answer.
@@ -18,6 +18,7 @@ mod passing;
 mod pubsub;
 mod refusal;
 mod resource;
+mod rollout;
 mod run;
 mod secret;
 mod storage;
@@ -36,6 +37,7 @@ pub use logging::{LOGGING, Logging};
 pub use passing::PassedOn;
 pub use pubsub::{PUBSUB, Subscription, SubscriptionError};
 pub use resource::ResourceError;
+pub use rollout::CloudRunRollouts;
 pub use run::{CloudRun, RUN};
 pub use secret::{SECRET_MANAGER, SecretError, SecretManager, SecretReference};
 pub use storage::{BucketAnchor, BucketAnchorError, STORAGE};

@@ -28,6 +28,13 @@ impl Recorder {
         answer: impl Fn(&str, &Value) -> Value + Clone + Send + Sync + 'static,
     ) -> Self {
         let status = StatusCode::from_u16(status).unwrap();
+        Self::by_method(move |_, path, body| (status, answer(path, body))).await
+    }
+
+    /// Answers with a status and a document by method, path and body.
+    pub(crate) async fn by_method(
+        answer: impl Fn(&Method, &str, &Value) -> (StatusCode, Value) + Clone + Send + Sync + 'static,
+    ) -> Self {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&asked);
         let router = Router::new().fallback(move |method: Method, uri: Uri, body: Bytes| {
@@ -37,8 +44,8 @@ impl Recorder {
                 body => format!("{method} {uri} {body}"),
             };
             log.lock().unwrap().push(line);
-            let answered = answer(uri.path(), &body).to_string();
-            async move { (status, answered) }
+            let (status, answered) = answer(&method, uri.path(), &body);
+            async move { (status, answered.to_string()) }
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();

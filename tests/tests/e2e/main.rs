@@ -18,6 +18,7 @@ mod audit;
 mod callers;
 mod cloud_kms;
 mod coverage;
+mod deploy;
 mod doctor;
 mod forward;
 mod founding;

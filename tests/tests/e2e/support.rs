@@ -1,6 +1,7 @@
 //! What the tests share: a folder of files as gcloud writes them, processes, and HTTP.
 
 pub(crate) mod cloud_run;
+pub(crate) mod cloud_run_v2;
 pub(crate) mod gpg;
 pub(crate) mod http;
 mod listing;

@@ -126,7 +126,7 @@ pub(crate) async fn run(args: Args) -> Outcome {
 }
 
 /// Whoever runs the command: a name for the record, and every right.
-fn local_identity() -> Identity {
+pub(super) fn local_identity() -> Identity {
     let caller = Caller {
         issuer: "local".to_owned(),
         subject: data::local_actor(),
@@ -143,7 +143,7 @@ fn exit(decision: &Decision) -> Exit {
     }
 }
 
-async fn prepare(args: &Args) -> Result<(Gate, DeployRequest), Failure> {
+pub(super) async fn prepare(args: &Args) -> Result<(Gate, DeployRequest), Failure> {
     let (config, environment) = args.registries.config().await?;
     let data = Data::open(&args.data, args.break_glass.is_some()).await?;
     let registry = registries::client(&config, &args.images, &environment).await?;
@@ -217,4 +217,38 @@ async fn sources(
         sources.push(postern_wiring::source(word, store, registry, config, environment).await?);
     }
     Ok(sources)
+}
+
+/// What a decision of this machine is made by.
+pub(super) struct Grounds<'a> {
+    pub(super) policy: &'a str,
+    pub(super) attestors: &'a [String],
+    pub(super) attestations: &'a [String],
+    pub(super) registries: &'a registries::RegistryArgs,
+    pub(super) data: &'a data::DataArgs,
+}
+
+impl Args {
+    /// As if these images were checked for a target, on these grounds.
+    pub(super) fn on(
+        grounds: &Grounds<'_>,
+        images: Vec<String>,
+        target: Target,
+        break_glass: Option<String>,
+    ) -> Self {
+        Self {
+            images,
+            policy: grounds.policy.to_owned(),
+            system_policy: None,
+            attestors: grounds.attestors.to_vec(),
+            attestations: grounds.attestations.to_vec(),
+            target,
+            break_glass,
+            wait: None,
+            at: None,
+            format: Format::Json,
+            registries: grounds.registries.clone(),
+            data: grounds.data.clone(),
+        }
+    }
 }

@@ -9,4 +9,5 @@
 mod admission;
 mod appraise;
 mod decisions;
+mod observe;
 mod world;

@@ -14,6 +14,9 @@ pub struct Gate {
     pub index_covers_manifests: bool,
     /// Fields that may bring code outside of an image, by name.
     pub allow_code_outside_image: Vec<String>,
+    /// Targets that are only observed, `*` for any characters: what would be denied there is let through as in a
+    /// dry run, and recorded. Never what is revoked.
+    pub observe: Vec<String>,
     /// Requests judged at the same time; more are turned away with 503.
     pub max_concurrency: usize,
     /// Where break-glass is recorded when nothing else works. Default: `spool` in the data directory.
@@ -29,6 +32,7 @@ impl Default for Gate {
             compare_repository: false,
             index_covers_manifests: false,
             allow_code_outside_image: Vec::new(),
+            observe: Vec::new(),
             max_concurrency: 64,
             spool: None,
             tls: None,

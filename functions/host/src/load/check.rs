@@ -116,8 +116,30 @@ fn gate(config: &Config, findings: &mut Findings) {
         let message = "no request would ever be let in: use at least 1".to_owned();
         findings.push((at("gate").key("maxConcurrency"), message));
     }
+    for (index, written) in config.gate.observe.iter().enumerate() {
+        if !may_be_a_target(written) {
+            let message = "this should be a target, such as `cloud-run:demo-project/*`, with `*` for any \
+                           characters";
+            findings.push((at("gate").key("observe").index(index), message.to_owned()));
+        }
+    }
     let ticket = config.break_glass.ticket.as_deref();
     pattern(ticket, at("breakGlass").key("ticket"), findings);
+}
+
+/// Whether any target can match this: its platform is one that there is, or stars stand for it.
+fn may_be_a_target(pattern: &str) -> bool {
+    let platform = pattern.split(':').next().unwrap_or_default();
+    let known = [
+        "cloud-run",
+        "cloud-run-job",
+        "cloud-run-worker-pool",
+        "gke",
+        "lambda",
+        "ecs",
+    ];
+    let platform_is_known = known.contains(&platform) || platform.contains('*');
+    platform_is_known && !pattern.contains(char::is_whitespace)
 }
 
 fn pattern(text: Option<&str>, place: Place, findings: &mut Findings) {

@@ -147,11 +147,11 @@ routes:
     insta::assert_snapshot!(mistakes(text), @r#"
     postern.yaml has 23 mistakes:
       line 2: store: `redis://…` is no store: use `sqlite:PATH` or `postgres://USER@HOST/DATABASE`
-      line 3: polcy: there is no such key here; there are: store, acceptEphemeralStore, listen, policy, systemPolicy, attestors, attestations, projects, auth, gate, breakGlass, registries, attestor, trust, audit, cases, owners, ledger, endpoints, aws, outputs, routes, silences, heartbeat, terraform
+      line 3: polcy: there is no such key here; there are: store, acceptEphemeralStore, listen, policy, systemPolicy, attestors, attestations, projects, auth, gate, breakGlass, forward, registries, attestor, trust, audit, cases, owners, ledger, endpoints, aws, outputs, routes, silences, heartbeat, terraform
       line 4: listen: `auth` is not configured, so only loopback may be listened on: add `auth`, or listen on 127.0.0.1
       line 6: gate.onUndetermined: this should be one of deny, allow
       line 7: gate.maxConcurrency: invalid type: string "many", expected usize
-      line 8: gate.compareRepositry: there is no such key here; there are: onUndetermined, compareRepository, indexCoversManifests, allowCodeOutsideImage, maxConcurrency, spool, tls
+      line 8: gate.compareRepositry: there is no such key here; there are: onUndetermined, compareRepository, indexCoversManifests, allowCodeOutsideImage, observe, maxConcurrency, spool, tls
       line 9: breakGlass.maxPerDay: invalid value: integer `-1`, expected u32
       line 9: breakGlass.ticket: this is no regular expression: unclosed character class
       line 10: attestations[1]: attestations are looked for in `store`, `store:DIR`, `registry`, `containeranalysis:projects/ID` or a file
@@ -189,6 +189,24 @@ cases:
       line 6: cases.due.CRITICAL: this time is over before it starts: make it longer
       line 7: cases.maxException: this time is over before it starts: make it longer
     "#);
+}
+
+#[test]
+fn what_is_observed_must_be_targets() {
+    let text = r#"
+gate:
+  observe:
+    - "cloud-run:demo-project/*"
+    - "*/demo-project/*"
+    - "gke:us-central1-a.prod/new:*"
+    - demo-project
+    - "cloud-run: demo-project/*"
+"#;
+    insta::assert_snapshot!(mistakes(text), @r"
+    postern.yaml has 2 mistakes:
+      line 7: gate.observe[3]: this should be a target, such as `cloud-run:demo-project/*`, with `*` for any characters
+      line 8: gate.observe[4]: this should be a target, such as `cloud-run:demo-project/*`, with `*` for any characters
+    ");
 }
 
 #[test]
@@ -235,7 +253,7 @@ postern.yaml has a mistake:
 "#);
     insta::assert_snapshot!(mistakes("- a\n- b\n"), @r#"
     postern.yaml has a mistake:
-      line 1: this should be a mapping with the keys store, acceptEphemeralStore, listen, policy, systemPolicy, attestors, attestations, projects, auth, gate, breakGlass, registries, attestor, trust, audit, cases, owners, ledger, endpoints, aws, outputs, routes, silences, heartbeat, terraform
+      line 1: this should be a mapping with the keys store, acceptEphemeralStore, listen, policy, systemPolicy, attestors, attestations, projects, auth, gate, breakGlass, forward, registries, attestor, trust, audit, cases, owners, ledger, endpoints, aws, outputs, routes, silences, heartbeat, terraform
     "#);
 }
 
@@ -371,8 +389,8 @@ fn mistakes_in_variables_name_the_variable() {
     postern.yaml has 7 mistakes:
       POSTERN__ATTESTATIONS: its value is not YAML: unclosed bracket '[' at line 1, column 1; put it in quotes
       POSTERN__GATE__MAXCONCURRENCY: gate.maxConcurrency: invalid type: string "lots", expected usize
-      POSTERN__GATE__NOSUCHKEY: gate.NOSUCHKEY: there is no such key here; there are: onUndetermined, compareRepository, indexCoversManifests, allowCodeOutsideImage, maxConcurrency, spool, tls
-      POSTERN__NOSUCHSECTION: NOSUCHSECTION: there is no such key here; there are: store, acceptEphemeralStore, listen, policy, systemPolicy, attestors, attestations, projects, auth, gate, breakGlass, registries, attestor, trust, audit, cases, owners, ledger, endpoints, aws, outputs, routes, silences, heartbeat, terraform
+      POSTERN__GATE__NOSUCHKEY: gate.NOSUCHKEY: there is no such key here; there are: onUndetermined, compareRepository, indexCoversManifests, allowCodeOutsideImage, observe, maxConcurrency, spool, tls
+      POSTERN__NOSUCHSECTION: NOSUCHSECTION: there is no such key here; there are: store, acceptEphemeralStore, listen, policy, systemPolicy, attestors, attestations, projects, auth, gate, breakGlass, forward, registries, attestor, trust, audit, cases, owners, ledger, endpoints, aws, outputs, routes, silences, heartbeat, terraform
       POSTERN__ROUTES__7__TO: there is no element `7` in a list of 0
       POSTERN__STORE__PATH: `PATH` would be inside of a plain value that line 1 sets
       POSTERN____STORE: its name is not `POSTERN__SECTION__KEY`
