@@ -1,13 +1,13 @@
 //! `gcloud run` through the forwarding gate, in front of a stand-in for the Cloud Run Admin API.
 
-use std::process::{Command, Output};
+use std::process::Output;
 
 use postern_tests::have;
 use serde_json::{Value, json};
 
 use crate::support::cloud_run::{CloudRun, NUMBER};
 use crate::support::registry::LoggedRegistry;
-use crate::support::{IMAGE, Process, Reply, Seen, StandIn, World, http, ours};
+use crate::support::{IMAGE, Process, Reply, Seen, StandIn, World, gcloud, http, ours};
 
 /// An image that nobody attested.
 const BAD: &str = "us-central1-docker.pkg.dev/demo-project/repo/bad@sha256:\
@@ -51,13 +51,7 @@ impl Forwarded {
             "endpoints": {"resourceManager": cloud_run.url()},
             "forward": forward,
         });
-        world.write("postern.json", config.to_string());
-        let mut command = ours("postern");
-        command
-            .current_dir(world.folder())
-            .args(["serve", "--data", "data", "--listen", "127.0.0.1:0"])
-            .args(["--config", "postern.json"]);
-        let server = Process::serve(&mut command);
+        let server = Process::serve_configured(&world, &config);
         Self {
             world,
             server,
@@ -69,27 +63,16 @@ impl Forwarded {
     /// `gcloud run …`. gcloud puts the region before the host, and no name server knows such hosts here, so it
     /// is told that the gate is a proxy.
     fn gcloud(&self, words: &[&str]) -> Output {
-        let mut command = Command::new("gcloud");
+        let gate = format!("http://{}", self.server.address());
+        let mut command = gcloud(&self.world, &["SERVICEUSAGE"], &gate, words);
         command
-            .current_dir(self.world.folder())
-            .env("CLOUDSDK_CONFIG", self.world.path("gcloud"))
-            .env("CLOUDSDK_CORE_PROJECT", "demo-project")
-            .env("CLOUDSDK_CORE_DISABLE_PROMPTS", "1")
-            .env("CLOUDSDK_CORE_DISABLE_USAGE_REPORTING", "true")
-            .env("CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK", "true")
-            .env("CLOUDSDK_AUTH_ACCESS_TOKEN", "synthetic")
             .env("CLOUDSDK_RUN_REGION", "us-central1")
-            .env("http_proxy", format!("http://{}", self.server.address()))
+            .env("http_proxy", &gate)
             .env("no_proxy", "127.0.0.1")
             .env(
                 "CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN",
                 "http://run.gate.test/",
-            )
-            .env(
-                "CLOUDSDK_API_ENDPOINT_OVERRIDES_SERVICEUSAGE",
-                format!("http://{}/", self.server.address()),
-            )
-            .args(words);
+            );
         // What else `gcloud` asks where it builds from source.
         for (api, path) in [
             ("ARTIFACTREGISTRY", ""),

@@ -7,27 +7,12 @@ use postern_tests::openssl::{Padding, sign};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::support::{ATTESTOR, DIGEST, IMAGE, Reply, StandIn, World};
+use crate::support::{ATTESTOR, DIGEST, IMAGE, Reply, StandIn, World, gcloud};
 
-/// `gcloud`, with a folder of its own, asking only this server.
-fn gcloud(world: &World, server: &str) -> Command {
-    let mut command = Command::new("gcloud");
-    command
-        .current_dir(world.folder())
-        .env("CLOUDSDK_CONFIG", world.path("gcloud"))
-        .env("CLOUDSDK_CORE_PROJECT", "demo-project")
-        .env("CLOUDSDK_CORE_DISABLE_PROMPTS", "1")
-        .env("CLOUDSDK_CORE_DISABLE_USAGE_REPORTING", "true")
-        .env("CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK", "true")
-        .env("CLOUDSDK_AUTH_ACCESS_TOKEN", "synthetic")
-        .args(["container", "binauthz"]);
-    for api in ["BINARYAUTHORIZATION", "CONTAINERANALYSIS"] {
-        command.env(
-            format!("CLOUDSDK_API_ENDPOINT_OVERRIDES_{api}"),
-            format!("{server}/"),
-        );
-    }
-    command
+/// `gcloud container binauthz`, asking only this server.
+fn binauthz(world: &World, server: &str) -> Command {
+    let apis = ["BINARYAUTHORIZATION", "CONTAINERANALYSIS"];
+    gcloud(world, &apis, server, &["container", "binauthz"])
 }
 
 /// Binary Authorization and Container Analysis, in the person of a stand-in: it knows one policy
@@ -56,7 +41,7 @@ fn payloads_are_byte_for_byte_those_of_gcloud(#[case] image: &str) {
     }
     let world = World::new();
     let url = format!("{image}{DIGEST}");
-    let mut gcloud = gcloud(&world, "http://127.0.0.1:9");
+    let mut gcloud = binauthz(&world, "http://127.0.0.1:9");
     gcloud
         .arg("create-signature-payload")
         .arg(format!("--artifact-url={url}"));
@@ -76,7 +61,7 @@ fn what_gcloud_refuses_is_a_mistake(#[case] image: &str) {
         return;
     }
     let world = World::new();
-    let mut gcloud = gcloud(&world, "http://127.0.0.1:9");
+    let mut gcloud = binauthz(&world, "http://127.0.0.1:9");
     gcloud
         .arg("create-signature-payload")
         .arg(format!("--artifact-url={image}"));
@@ -95,13 +80,13 @@ fn an_attestation_that_gcloud_creates_counts_unchanged() {
     let google = google(json!({}), serde_json::from_str(&attestors).unwrap());
     let server = google.url();
     let payload = postern_tests::run(
-        gcloud(&world, &server)
+        binauthz(&world, &server)
             .arg("create-signature-payload")
             .arg(format!("--artifact-url={IMAGE}")),
     );
     world.write("payload.sig", sign(&key, "sha256", Padding::None, &payload));
     postern_tests::run(
-        gcloud(&world, &server)
+        binauthz(&world, &server)
             .args(["attestations", "create", "--signature-file=payload.sig"])
             .args(["--attestor=built-by-ci", "--attestor-project=demo-project"])
             .arg(format!("--artifact-url={IMAGE}"))
@@ -134,7 +119,7 @@ fn what_gcloud_exports_is_taken_unchanged() {
     let google = google(policy(), serde_json::from_str(&attestors).unwrap());
     for format in ["yaml", "json"] {
         let export = |words: &[&str]| {
-            let mut gcloud = gcloud(&world, &google.url());
+            let mut gcloud = binauthz(&world, &google.url());
             postern_tests::run(gcloud.args(words).arg(format!("--format={format}")))
         };
         world.write("policy.json", export(&["policy", "export"]));

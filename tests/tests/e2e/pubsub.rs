@@ -1,12 +1,10 @@
 //! From a topic to a case: pushed and pulled, against Google's emulator and with `gcloud`.
 
-use std::process::Command;
-
 use postern_tests::{Server, have, pubsub_emulator};
 use serde_json::{Value, json};
 
 use crate::audit::{break_glass_entry, cases, config, serve, until};
-use crate::support::{Process, World, attestor, http};
+use crate::support::{Process, World, attestor, gcloud, http};
 
 const PULLED: &str = "projects/demo-project/subscriptions/pulled";
 
@@ -22,9 +20,9 @@ impl Channel {
         let world = World::new();
         world.trust(&attestor(&[]));
         let emulator = pubsub_emulator();
-        gcloud(&world, &emulator, &["topics", "create", "audit"]);
+        pubsub(&world, &emulator, &["topics", "create", "audit"]);
         let pulled = ["subscriptions", "create", "pulled", "--topic=audit"];
-        gcloud(&world, &emulator, &pulled);
+        pubsub(&world, &emulator, &pulled);
         let mut config = config();
         config["endpoints"] = json!({"pubsub": emulator.url()});
         config["audit"] = json!({"pull": [PULLED]});
@@ -32,7 +30,7 @@ impl Channel {
         let address = server.address();
         let endpoint = format!("--push-endpoint=http://{address}/v1/events/pubsub");
         let pushed = ["subscriptions", "create", "pushed", "--topic=audit"];
-        gcloud(&world, &emulator, &[&pushed[..], &[&endpoint]].concat());
+        pubsub(&world, &emulator, &[&pushed[..], &[&endpoint]].concat());
         Self {
             world,
             emulator,
@@ -43,7 +41,7 @@ impl Channel {
     fn publish(&self, message: &str) {
         let message = format!("--message={message}");
         let words = ["topics", "publish", "audit", &message];
-        gcloud(&self.world, &self.emulator, &words);
+        pubsub(&self.world, &self.emulator, &words);
     }
 
     /// How often the auditor took an event in with this outcome.
@@ -79,24 +77,10 @@ impl Channel {
     }
 }
 
-/// `gcloud pubsub`, with a folder of its own, asking only the emulator.
-fn gcloud(world: &World, emulator: &Server, words: &[&str]) {
-    let mut command = Command::new("gcloud");
-    command
-        .current_dir(world.folder())
-        .env("CLOUDSDK_CONFIG", world.path("gcloud"))
-        .env("CLOUDSDK_CORE_PROJECT", "demo-project")
-        .env("CLOUDSDK_CORE_DISABLE_PROMPTS", "1")
-        .env("CLOUDSDK_CORE_DISABLE_USAGE_REPORTING", "true")
-        .env("CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK", "true")
-        .env("CLOUDSDK_AUTH_ACCESS_TOKEN", "synthetic")
-        .env(
-            "CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB",
-            format!("{}/", emulator.url()),
-        )
-        .arg("pubsub")
-        .args(words);
-    postern_tests::run(&mut command);
+/// `gcloud pubsub`, asking only the emulator.
+fn pubsub(world: &World, emulator: &Server, words: &[&str]) {
+    let mut command = gcloud(world, &["PUBSUB"], &emulator.url(), &["pubsub"]);
+    postern_tests::run(command.args(words));
 }
 
 /// What the platform made of a deployment of this service. Synthetic.

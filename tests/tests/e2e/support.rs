@@ -2,6 +2,7 @@
 
 pub(crate) mod cloud_run;
 pub(crate) mod cloud_run_v2;
+mod gcloud;
 pub(crate) mod gpg;
 pub(crate) mod http;
 mod listing;
@@ -11,6 +12,7 @@ pub(crate) mod registry;
 mod stand_in;
 mod world;
 
+pub(crate) use gcloud::gcloud;
 pub(crate) use listing::{Attestation, occurrences};
 pub(crate) use process::{Process, ours};
 pub(crate) use stand_in::{Reply, Seen, StandIn};

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 use postern_tests::have;
 use serde_json::{Value, json};
 
-use crate::support::{Process, Reply, StandIn, World, http, ours};
+use crate::support::{Process, Reply, StandIn, World, http};
 
 fn modules() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../terraform")
@@ -101,13 +101,7 @@ fn a_run_task_is_answered_by_what_the_plan_would_weaken() {
         "key": format!("file:{}", key.display()),
         "hosts": [hcp.url()],
     }}});
-    world.write("postern.json", config.to_string());
-    let mut command = ours("postern");
-    command
-        .current_dir(world.folder())
-        .args(["serve", "--data", "data", "--listen", "127.0.0.1:0"])
-        .args(["--config", "postern.json"]);
-    let server = Process::serve(&mut command);
+    let server = Process::serve_configured(&world, &config);
     let request = json!({
         "payload_version": 1,
         "stage": "post_plan",

@@ -10,7 +10,7 @@ use postern_tests::have;
 use serde_json::{Value, json};
 
 use self::terraform::Terraform;
-use crate::support::{IMAGE, Process, World, http, ours};
+use crate::support::{IMAGE, Process, World, http};
 
 const TOOLS: [&str; 3] = ["terraform", "terraform-provider-google", "openssl"];
 const SECURITY: &str = "demo-mart-security";
@@ -34,13 +34,7 @@ impl Estate {
             "attestations": ["store"],
             "trust": {"keys": {"wrappingKey": "file:wrapping.key"}},
         });
-        world.write("postern.json", config.to_string());
-        let mut command = ours("postern");
-        command
-            .current_dir(world.folder())
-            .args(["serve", "--data", "data", "--listen", "127.0.0.1:0"])
-            .args(["--config", "postern.json"]);
-        let server = Process::serve(&mut command);
+        let server = Process::serve_configured(&world, &config);
         let google = format!("http://{}", server.address());
         let endpoints = json!({"endpoints": {
             "binaryAuthorization": google, "containerAnalysis": google, "kms": google,

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::gpg::KeyRing;
 use crate::support::oidc::{AUDIENCE, Issuer};
-use crate::support::{DIGEST, IMAGE, Process, World, http, ours};
+use crate::support::{DIGEST, IMAGE, Process, World, gcloud, http};
 
 /// An attestor's name on `gcloud`'s command line.
 const OF_CI: [&str; 2] = ["--attestor=ci", "--attestor-project=demo-project"];
@@ -26,42 +26,22 @@ impl Served {
     }
 
     pub(crate) fn in_world(world: World, config: &Value) -> Self {
-        world.write("postern.json", config.to_string());
-        let mut command = ours("postern");
-        command
-            .current_dir(world.folder())
-            .args(["serve", "--data", "data", "--listen", "127.0.0.1:0"])
-            .args(["--config", "postern.json"]);
         Self {
-            server: Process::serve(&mut command),
+            server: Process::serve_configured(&world, config),
             world,
         }
     }
 
     pub(crate) fn gcloud(&self, words: &[&str]) -> Command {
-        let mut command = Command::new("gcloud");
-        command
-            .current_dir(self.world.folder())
-            .env("CLOUDSDK_CONFIG", self.world.path("gcloud"))
-            .env("CLOUDSDK_CORE_PROJECT", "demo-project")
-            .env("CLOUDSDK_CORE_DISABLE_PROMPTS", "1")
-            .env("CLOUDSDK_CORE_DISABLE_USAGE_REPORTING", "true")
-            .env("CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK", "true")
-            .env("CLOUDSDK_AUTH_ACCESS_TOKEN", "synthetic")
-            .args(words);
-        for api in [
+        let apis = [
             "BINARYAUTHORIZATION",
             "CLOUDKMS",
             "CONTAINERANALYSIS",
             "CLOUDRESOURCEMANAGER",
             "SERVICEUSAGE",
-        ] {
-            command.env(
-                format!("CLOUDSDK_API_ENDPOINT_OVERRIDES_{api}"),
-                format!("http://{}/", self.server.address()),
-            );
-        }
-        command
+        ];
+        let address = format!("http://{}", self.server.address());
+        gcloud(&self.world, &apis, &address, words)
     }
 
     /// What `gcloud container binauthz …` prints as JSON.

@@ -4,6 +4,9 @@ use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 
+use serde_json::Value;
+
+use super::World;
 use super::http::PATIENCE;
 
 /// A binary of this workspace, with an environment that says nothing about this machine.
@@ -46,6 +49,17 @@ impl Process {
         let (_, address) = line.rsplit_once("://").unwrap();
         process.address = address.to_owned();
         process
+    }
+
+    /// Starts `postern serve` in this folder, with this configuration and its data in `data`.
+    pub(crate) fn serve_configured(world: &World, config: &Value) -> Self {
+        world.write("postern.json", config.to_string());
+        let mut command = ours("postern");
+        command
+            .current_dir(world.folder())
+            .args(["serve", "--data", "data", "--listen", "127.0.0.1:0"])
+            .args(["--config", "postern.json"]);
+        Self::serve(&mut command)
     }
 
     /// Starts a process that listens nowhere.
