@@ -236,7 +236,8 @@ impl Gate {
             Ok(Ok(Some(policy))) => Ok(policy),
             Ok(Ok(None)) => Err(unavailable(match project {
                 Some(project) => format!("no policy was ever set for the project {project}"),
-                None => "no policy is configured".to_owned(),
+                None => "no policy is configured, and the target names no project whose policy could hold"
+                    .to_owned(),
             })),
             Ok(Err(outage)) => Err(unavailable(format!(
                 "the policy could not be read: {outage}"
