@@ -32,8 +32,16 @@ fuzz_target!(|input: &str| {
     };
     let (dialect, query) = call.split_once('?').unwrap_or((call, ""));
     let (method, path, place) = match dialect {
-        "v1" => ("PUT", "/apis/serving.knative.dev/v1/namespaces/p/services/web", "/spec/template"),
-        "v2" => ("PATCH", "/v2/projects/p/locations/us-central1/services/web", "/template"),
+        "v1" => (
+            "PUT",
+            "/apis/serving.knative.dev/v1/namespaces/p/services/web",
+            "/spec/template",
+        ),
+        "v2" => (
+            "PATCH",
+            "/v2/projects/p/locations/us-central1/services/web",
+            "/template",
+        ),
         _ => return,
     };
     let world = Arc::new(World {
@@ -65,7 +73,10 @@ fuzz_target!(|input: &str| {
         return;
     };
     let template = written.pointer(place);
-    let before = world.current.as_ref().and_then(|current| current.pointer(place));
+    let before = world
+        .current
+        .as_ref()
+        .and_then(|current| current.pointer(place));
     if template == before || (dialect == "v2" && !query.is_empty()) {
         return;
     }
@@ -106,7 +117,10 @@ impl GoogleApis for World {
 #[async_trait]
 impl DeploymentGate for World {
     async fn decide(&self, proposed: &ProposedDeployment) -> Result<Decision, GateRefusal> {
-        self.asked.lock().expect("nobody panics").extend(images(&proposed.manifest));
+        self.asked
+            .lock()
+            .expect("nobody panics")
+            .extend(images(&proposed.manifest));
         let decision = json!({
             "apiVersion": "postern/v1", "kind": "Decision", "id": "01JQ0000000000000000000000",
             "decidedAt": "2026-01-02T03:04:05Z", "allowed": true, "verdict": "CONFORMANT",

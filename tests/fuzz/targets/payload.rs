@@ -16,6 +16,9 @@ fuzz_target!(|bytes: &[u8]| {
         let over = payload.expires.is_some_and(|end| end <= at);
         // Nobody can sign the hash of what is signed.
         assert!(payload.check(&image, &digest, true, at).is_err());
-        assert_eq!(payload.check(&image, &payload.digest, false, at).is_err(), over);
+        assert_eq!(
+            payload.check(&image, &payload.digest, false, at).is_err(),
+            over
+        );
     }
 });
