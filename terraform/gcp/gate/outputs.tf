@@ -19,11 +19,12 @@ output "attestor" {
 }
 
 output "proxy" {
-  description = "The forwarding gate: the override for gcloud, its address, and the record that proves the domain; null where there is none."
+  description = "The forwarding gate: the override for gcloud, its address, the record that proves the domain, and its configuration as it is mounted; null where there is none."
   value = var.proxy == null ? null : {
     gcloud_override = "https://run.${var.proxy.domain}/"
     address         = google_compute_global_address.proxy[var.proxy.domain].address
     dns_proof       = google_certificate_manager_dns_authorization.proxy[var.proxy.domain].dns_resource_record
+    config          = module.proxy[0].config
   }
 }
 

@@ -113,7 +113,7 @@ run "the_attestor_signs_apart_from_the_gate" {
 run "the_proxy_has_a_wildcard" {
   variables {
     proxy = {
-      image        = "us-docker.pkg.dev/demo-mart-security/postern/gate@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+      image        = "us-docker.pkg.dev/demo-mart-security/postern/forward@sha256:0000000000000000000000000000000000000000000000000000000000000000"
       domain       = "deploy.example.com"
       managed_zone = "deploy"
     }
@@ -127,6 +127,19 @@ run "the_proxy_has_a_wildcard" {
   assert {
     condition     = output.proxy.gcloud_override == "https://run.deploy.example.com/" && google_dns_record_set.proxy["any"].name == "*.deploy.example.com."
     error_message = "The host that gcloud is told must be one of the wildcard's."
+  }
+
+  assert {
+    condition     = contains([for entry in yamldecode(output.config).auth.gate.platform : "${entry.claims.email} ${join(",", entry.may)}"], "postern-proxy@demo-mart-security.iam.gserviceaccount.com decide,breakGlass")
+    error_message = "The forwarding gate asks the gate, which must know it."
+  }
+
+  assert {
+    condition = yamldecode(output.proxy.config).forward == {
+      hosts = ["run.deploy.example.com", "*-run.deploy.example.com"]
+      gate  = { url = output.url, audience = output.audience }
+    }
+    error_message = "The forwarding gate must answer to the hosts that gcloud is told, and ask this gate."
   }
 }
 
