@@ -160,7 +160,16 @@ impl Forward {
             CloudRunKind::Job => "jobId",
             CloudRunKind::WorkerPool => "workerPoolId",
         };
-        let in_body = write.dialect.resource(body).name();
+        let in_body = write.dialect.resource(body);
+        if !in_body
+            .namespace()
+            .is_none_or(|other| self.may_be(other, &write.project))
+        {
+            return Err(Refusal::invalid(
+                "the call names two projects that it writes in",
+            ));
+        }
+        let in_body = in_body.name();
         let named = [
             write.name.clone(),
             call.query.get(parameter).map(str::to_owned),
@@ -180,6 +189,13 @@ impl Forward {
             location: location.clone(),
             name,
         })
+    }
+
+    /// Whether two spellings may mean one project; which number an id has is not always known here.
+    fn may_be(&self, one: &str, other: &str) -> bool {
+        let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let numbers = &self.options.projects;
+        numbers.same_project(one, other) || is_number(one) != is_number(other)
     }
 
     /// Policies are those of project ids.

@@ -137,6 +137,12 @@ impl<'a> Resource<'a> {
         }
     }
 
+    /// The project that a body of v1 names, by its id or number.
+    pub(crate) fn namespace(self) -> Option<&'a str> {
+        let text = self.text("/metadata/namespace");
+        text.filter(|text| self.dialect == Dialect::V1 && !text.is_empty())
+    }
+
     /// What says that nobody wrote it in the meantime.
     pub(crate) fn version(self) -> (&'static str, Option<&'a str>) {
         match self.dialect {

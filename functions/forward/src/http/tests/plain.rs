@@ -96,6 +96,22 @@ async fn only_json_is_read(#[case] kind: &str) {
 }
 
 #[tokio::test]
+async fn a_project_in_the_path_and_another_in_the_body_is_none() {
+    let namespaces = [
+        ("demo-mart", 200),
+        ("111122223333", 200),
+        ("acme-shop", 400),
+    ];
+    for (namespace, status) in namespaces {
+        let world = Arc::new(World::default());
+        let mut service = service(&image("good"));
+        service["metadata"]["namespace"] = json!(namespace);
+        let answer = world.ask(Ask::new("POST", SERVICES).json(&service)).await;
+        assert_eq!(answer.status, status, "{namespace}");
+    }
+}
+
+#[tokio::test]
 async fn a_name_in_the_path_and_another_in_the_body_is_none() {
     let world = Arc::new(World::default());
     let ask = Ask::new("PUT", &format!("{SERVICES}/api")).json(&service(&image("good")));
