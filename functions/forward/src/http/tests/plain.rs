@@ -75,7 +75,8 @@ async fn what_is_not_on_the_list_is_told_the_way_past() {
 #[tokio::test]
 async fn nothing_that_can_be_read_in_two_ways_is_written(#[case] made: fn(Ask) -> Ask) {
     let world = Arc::new(World::default());
-    let answer = world.ask(made(Ask::new("POST", SERVICES))).await;
+    let plain = Ask::new("POST", SERVICES).json(&service(&image("good")));
+    let answer = world.ask(made(plain)).await;
     assert_eq!(
         (answer.status, world.written()),
         (400, None),
