@@ -1,9 +1,12 @@
 //! Attestation occurrences as Container Analysis (Grafeas v1) writes them.
 
+use std::borrow::Borrow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::attestor::NoteName;
 use crate::bytes::Base64;
+use crate::image::{Digest, ImageReference};
 
 /// An occurrence: one statement about one artifact, attached to one note. Fields that this program
 /// does not read are passed over.
@@ -52,6 +55,27 @@ pub struct Signature {
 
 /// The value of [`Occurrence::kind`] for attestations.
 pub const ATTESTATION: &str = "ATTESTATION";
+
+/// At most so many other digests of the image's repository among what the occurrences are about.
+pub fn digests_beside(
+    image: &ImageReference,
+    occurrences: impl IntoIterator<Item: Borrow<Occurrence>>,
+    limit: usize,
+) -> Vec<Digest> {
+    let mut digests = Vec::new();
+    for occurrence in occurrences {
+        let about = ImageReference::parse_artifact_url(&occurrence.borrow().resource_uri).ok();
+        let about = about.filter(|about| about.name() == image.name());
+        let digest = about.and_then(|about| about.digest());
+        if let Some(digest) = digest.filter(|digest| Some(*digest) != image.digest())
+            && !digests.contains(&digest)
+            && digests.len() < limit
+        {
+            digests.push(digest);
+        }
+    }
+    digests
+}
 
 /// The hashes by which a signing key's log may name a payload, in lower-case hex: SHA-256, SHA-384 and
 /// SHA-512.

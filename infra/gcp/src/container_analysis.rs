@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use postern_core::attestor::NoteName;
 use postern_core::image::{Digest, ImageReference};
-use postern_core::occurrence::Occurrence;
+use postern_core::occurrence::{Occurrence, digests_beside};
 use postern_core::ports::{AttestationSink, AttestationSource, Stored, Unavailable};
 use reqwest::Method;
 
@@ -168,16 +168,7 @@ impl AttestationSource for ContainerAnalysis {
             "has_prefix(resourceUrl, \"https://{name}@\") OR has_prefix(resourceUrl, \"{name}@\")"
         );
         let page = self.page(note, &filter, "").await?;
-        let mut digests = Vec::new();
-        for occurrence in page.attestations() {
-            let about = ImageReference::parse_artifact_url(&occurrence.resource_uri).ok();
-            let about = about.filter(|about| about.name() == name);
-            let digest = about.and_then(|about| about.digest());
-            let other = digest.filter(|digest| Some(*digest) != image.digest());
-            digests.extend(other.filter(|other| !digests.contains(other)));
-        }
-        digests.truncate(limit);
-        Ok(digests)
+        Ok(digests_beside(image, page.attestations(), limit))
     }
 }
 

@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use postern_core::attestor::NoteName;
 use postern_core::image::{Digest, ImageReference, shortened};
-use postern_core::occurrence::{ATTESTATION, Attestation, Occurrence, payload_hashes};
+use postern_core::occurrence::{
+    ATTESTATION, Attestation, Occurrence, digests_beside, payload_hashes,
+};
 use postern_core::ports::{AttestationSink, AttestationSource, Stored, Unavailable};
 use ulid::Ulid;
 
@@ -45,29 +47,8 @@ impl AttestationSource for Store {
     ) -> Result<Vec<Digest>, Unavailable> {
         let newest = async { all(&self.newest(note).await?) };
         let occurrences = self.answer(newest).await?;
-        Ok(beside(image, &occurrences, limit))
+        Ok(digests_beside(image, &occurrences, limit))
     }
-}
-
-/// Other digests of the image's repository among what the occurrences are about.
-pub(crate) fn beside<'a>(
-    image: &ImageReference,
-    occurrences: impl IntoIterator<Item = &'a Occurrence>,
-    limit: usize,
-) -> Vec<Digest> {
-    let mut digests = Vec::new();
-    for occurrence in occurrences {
-        let about = ImageReference::parse_artifact_url(&occurrence.resource_uri).ok();
-        let about = about.filter(|about| about.name() == image.name());
-        let digest = about.and_then(|about| about.digest());
-        if let Some(digest) = digest.filter(|digest| Some(*digest) != image.digest())
-            && !digests.contains(&digest)
-            && digests.len() < limit
-        {
-            digests.push(digest);
-        }
-    }
-    digests
 }
 
 #[async_trait]

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use postern_core::attestor::NoteName;
 use postern_core::image::{Digest, ImageReference};
-use postern_core::occurrence::Occurrence;
+use postern_core::occurrence::{Occurrence, digests_beside};
 use postern_core::ports::{AttestationSource, Unavailable};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::FileError;
 use super::watched::Watched;
-use crate::attestations::{MOST_OCCURRENCES, beside, flood, without_digest};
+use crate::attestations::{MOST_OCCURRENCES, flood, without_digest};
 
 const MAX_BYTES: u64 = 64 << 20;
 
@@ -78,7 +78,7 @@ impl AttestationSource for FileAttestations {
         let current = current.map_err(|error| Unavailable::new(&self.name, error))?;
         let on_note = current.by_digest.values().flatten();
         let on_note = on_note.filter(|occurrence| occurrence.note_name.id == note.id);
-        Ok(beside(image, on_note, limit))
+        Ok(digests_beside(image, on_note, limit))
     }
 }
 
