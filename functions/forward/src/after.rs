@@ -1,8 +1,9 @@
-//! The resource as it will be after a patch (Cloud Run Admin API v2, `updateMask`; google.protobuf.FieldMask).
+//! The resource as it will be after a write: replaced (v1), or patched (v2, `updateMask`; google.protobuf.FieldMask).
 
 use postern_core::image::shortened;
 use serde_json::{Map, Value};
 
+use crate::asked::Dialect;
 use crate::refusal::Refusal;
 
 /// What the resource will be once the fields that the mask names are taken from the patch.
@@ -17,7 +18,7 @@ pub(crate) fn after(current: &Value, patch: &Value, mask: Option<&str>) -> Resul
         .filter(|path| !path.is_empty());
     let paths: Vec<_> = paths.map(camel_case).collect();
     if paths.is_empty() || paths.iter().any(|path| path == "*") {
-        return Ok(written_by_cloud_run(current, whole(current, patch)));
+        return Ok(by_cloud_run(Dialect::V2, current, whole(current, patch)));
     }
     let mut after = current.clone();
     for path in &paths {
@@ -30,7 +31,7 @@ pub(crate) fn after(current: &Value, patch: &Value, mask: Option<&str>) -> Resul
         }
         set(&mut after, patch, &fields);
     }
-    Ok(written_by_cloud_run(current, after))
+    Ok(by_cloud_run(Dialect::V2, current, after))
 }
 
 fn whole(current: &Value, patch: &Value) -> Value {
@@ -44,10 +45,19 @@ fn whole(current: &Value, patch: &Value) -> Value {
     after
 }
 
+/// What the resource will be once the body stands in its place (v1).
+pub(crate) fn replaced(current: &Value, body: &Value) -> Value {
+    by_cloud_run(Dialect::V1, current, body.clone())
+}
+
 /// Which revision is the latest is not the caller's to say, and counts for where traffic goes.
-fn written_by_cloud_run(current: &Value, mut after: Value) -> Value {
+fn by_cloud_run(dialect: Dialect, current: &Value, mut after: Value) -> Value {
+    let fields: &[&str] = match dialect {
+        Dialect::V1 => &["status"],
+        Dialect::V2 => &["latestReadyRevision", "latestCreatedRevision"],
+    };
     if let Some(after) = after.as_object_mut() {
-        for field in ["latestReadyRevision", "latestCreatedRevision"] {
+        for &field in fields {
             match current.get(field) {
                 Some(value) => after.insert(field.to_owned(), value.clone()),
                 None => after.remove(field),

@@ -7,7 +7,7 @@ use postern_host::config::{DeployAs, ForwardedBreakGlass, JobChecks};
 use serde_json::Value;
 
 use super::{Forward, Judged, only_this_version, target};
-use crate::after::after;
+use crate::after::{after, replaced};
 use crate::asked::{Dialect, Verb};
 use crate::change::Change;
 use crate::manifest::manifest;
@@ -34,8 +34,8 @@ impl Forward {
             (Verb::Patch, Some(current)) => {
                 after(current, body, judged.call.query.get("updateMask"))?
             }
-            (_, Some(current)) if write.dialect == Dialect::V1 => with_status(body, current),
-            _ => body.clone(),
+            (_, Some(current)) => replaced(current, body),
+            (_, None) => body.clone(),
         };
         let current = current.as_ref().map(|value| write.dialect.resource(value));
         let after = write.dialect.resource(&after);
@@ -96,16 +96,6 @@ impl Forward {
             holder.remove(field);
         }
     }
-}
-
-/// A body of v1 with what Cloud Run alone writes: the caller's `status` says nothing.
-fn with_status(body: &Value, current: &Value) -> Value {
-    let mut after = body.clone();
-    if let Some(after) = after.as_object_mut() {
-        let status = current.get("status").cloned().unwrap_or_default();
-        after.insert("status".to_owned(), status);
-    }
-    after
 }
 
 /// Writes digests in place of the tags that were judged, where nobody minds.
